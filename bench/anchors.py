@@ -1,0 +1,93 @@
+"""The anchors: nginx with one worker, a bare log and bare loops, on the core where Minori is measured."""
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from select import select
+from time import monotonic, sleep
+
+from bench.errors import BenchError
+from bench.figures import Reading
+from bench.processes import answer, need, running, tail
+
+_PATIENCE = 10.0
+
+_NGINX = """
+daemon off;
+worker_processes 1;
+pid {work}/nginx.pid;
+error_log stderr warn;
+{user}
+events {{ worker_connections 2048; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 1000000000;
+  client_body_temp_path {work}/body;
+  proxy_temp_path {work}/proxy;
+  fastcgi_temp_path {work}/fastcgi;
+  uwsgi_temp_path {work}/uwsgi;
+  scgi_temp_path {work}/scgi;
+  default_type application/json;
+  server {{
+    listen 127.0.0.1:{port} backlog=1024;
+    root {work}/www;
+    location = / {{ return 201; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(core: int, work: Path) -> Iterator[str]:
+    """An nginx that answers `POST /` with 201 and serves the files of `work`/www; its address."""
+    program = need("nginx", "nginx-light")
+    port = _free_port()
+    (work / "www").mkdir()
+    user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
+    settings = work / "nginx.conf"
+    settings.write_text(_NGINX.format(work=work, port=port, user=user))
+    log = work / "nginx.log"
+    with running(core, [program, "-p", str(work), "-c", str(settings)], log) as process:
+        _wait_for(process, port, log)
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def echo(core: int, kind: str, work: Path) -> Iterator[int]:
+    """A bare loop that answers `201` over `kind` (`tcp` or `udp`); its port."""
+    log = work / f"echo-{kind}.log"
+    with running(core, [sys.executable, "-m", "bench.bare", kind], log) as process:
+        if process.stdout is None or not select([process.stdout], [], [], _PATIENCE)[0]:
+            raise BenchError(f"The bare {kind} loop did not start: {tail(log)}")
+        yield int(process.stdout.readline())
+
+
+def bare_log(core: int, file: Path, seconds: int) -> Reading:
+    """Appends, each synced on its own, a second, to a new `file`, which is removed."""
+    command = [sys.executable, "-m", "bench.bare", "log", str(file), str(seconds)]
+    figures = answer(core, command, seconds + _PATIENCE)
+    return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = monotonic() + _PATIENCE
+    while monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except ConnectionRefusedError:
+            sleep(0.02)
+        else:
+            return
+    raise BenchError(f"nginx did not start: {tail(log)}")

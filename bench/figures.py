@@ -1,0 +1,97 @@
+"""What is measured, against what, and which floors hold: the table of figures, as data."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+MIB = 1024 * 1024
+
+
+class Reading(Struct, frozen=True):
+    """One measurement, or the middle one of several rounds.
+
+    `value` is in the unit of its figure. `p50_ms` and `p99_ms` are latencies where requests were timed.
+    `failed` counts requests without an answer in time. `cpu_us` is the processor time of the measured process
+    for each answer.
+    """
+
+    value: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    failed: int = 0
+    cpu_us: float | None = None
+
+
+class Against(Struct, frozen=True):
+    """An anchor of a figure: the probe measured in the same rounds, and the least ratio to reach."""
+
+    probe: str
+    floor: float | None = None
+
+
+class Figure(Struct, frozen=True):
+    """A line of the table.
+
+    `name` is what `--only` takes and the probe that measures it. `ceiling` is the highest value that
+    is fine, for figures that have no anchor.
+    """
+
+    name: str
+    title: str
+    unit: str
+    against: tuple[Against, ...] = ()
+    ceiling: float | None = None
+
+
+ANCHORS = {
+    "nginx-post-1": "nginx `return 201`, 1 connection",
+    "nginx-post-64": "nginx `return 201`, 64 connections",
+    "nginx-post-512": "nginx `return 201`, 512 connections",
+    "log": "bare log, one append and sync at a time",
+    "echo-tcp": "bare TCP loop",
+    "echo-udp": "bare UDP loop",
+    "nginx-newest": "nginx, the same bytes as a file",
+    "nginx-range": "nginx, the same bytes as a file",
+    "nginx-scale-newest": "nginx, the same bytes as a file",
+    "nginx-scale-range": "nginx, the same bytes as a file",
+}
+"""The anchors' probes and how the table calls them."""
+
+DOOR_FIGURES = (
+    Figure("start", "start-up, empty data directory", "ms"),
+    Figure("idle", "resident memory, idle", "MiB", ceiling=90),
+    Figure("post-1", "durable POST, 1 connection", "1/s", (Against("log", 0.4), Against("nginx-post-1"))),
+    Figure("post-64", "durable POST, 64 connections", "1/s", (Against("nginx-post-64", 0.10), Against("log"))),
+    Figure("post-512", "durable POST, 512 connections", "1/s", (Against("nginx-post-512"), Against("log"))),
+    Figure("tcp", "durable TCP request-reply, 64 connections", "1/s", (Against("nginx-post-64"), Against("echo-tcp"))),
+    Figure("udp", "durable UDP request-reply, 64 senders", "1/s", (Against("nginx-post-64"), Against("echo-udp"))),
+    Figure("newest", "newest 10, 64 connections", "1/s", (Against("nginx-newest", 0.20),)),
+    Figure("range", "range of 1,000, 64 connections", "1/s", (Against("nginx-range", 0.09),)),
+    Figure("loaded", "resident memory, after the load", "MiB"),
+)
+"""Measured on a small store: 100 resources of 2,000 entries."""
+
+SCALE_FIGURES = (
+    Figure("scale-disk", "bytes an entry on disk", "bytes"),
+    Figure("scale-start", "start-up", "ms"),
+    Figure("scale-idle", "resident memory, after start-up", "MiB"),
+    Figure("scale-newest", "newest 10, 64 connections", "1/s", (Against("nginx-scale-newest", 0.20),)),
+    Figure("scale-range", "range of 1,000, 64 connections", "1/s", (Against("nginx-scale-range", 0.09),)),
+    Figure("scale-loaded", "resident memory, after the reads", "MiB"),
+    Figure("scale-fill", "entries put by the loader", "1/s"),
+)
+"""Measured on a large store: `--scale` entries over 1,000 resources."""
+
+FIGURES = DOOR_FIGURES + SCALE_FIGURES
+
+
+Readings = Mapping[str, Sequence[Reading]]
+"""The readings of each probe, one a round, in the same order of rounds for all of a part."""
+
+
+def middle(readings: Sequence[Reading]) -> Reading:
+    """The reading with the median value (the lower one of two); failures of all are added up."""
+    ordered = sorted(readings, key=lambda reading: reading.value)
+    chosen = ordered[(len(ordered) - 1) // 2]
+    return replace(chosen, failed=sum(reading.failed for reading in readings))

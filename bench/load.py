@@ -1,0 +1,77 @@
+"""The load: `wrk` for HTTP, `bench.stream` for TCP and UDP, each on the core of the load."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bench.errors import BenchError
+from bench.figures import Reading
+from bench.processes import answer, need
+
+_GRACE_SECONDS = 30.0
+_WORST = 0.01
+
+_DONE = """
+done = function(summary, latency, requests)
+  io.write(string.format('\\n{"requests":%d,"microseconds":%d,"p50":%f,"p99":%f,"refused":%d,"broken":%d,"late":%d}\\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), summary.errors.status,
+    summary.errors.connect + summary.errors.read + summary.errors.write, summary.errors.timeout))
+end
+"""
+
+_ROUND_ROBIN = """
+local paths = {%s}
+local requests, last = {}, 0
+init = function(args)
+  for i, path in ipairs(paths) do requests[i] = wrk.format("GET", path) end
+end
+request = function()
+  last = last %% #requests + 1
+  return requests[last]
+end
+"""
+
+
+class Request(Struct, frozen=True):
+    """What is asked over HTTP again and again: `paths` in turn, each with `headers` and perhaps a `body`."""
+
+    address: str
+    paths: Sequence[str] = ("/",)
+    headers: Mapping[str, str] = {}
+    body: bytes | None = None
+
+
+def http(core: int, request: Request, connections: int, seconds: int, work: Path) -> Reading:
+    """Answers a second to `request` over kept-alive connections; any status of 400 and up ends the run."""
+    script = work / "wrk.lua"
+    script.write_text(_script(request))
+    first = request.paths[0] if len(request.paths) == 1 else "/"
+    command = [need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(script)]
+    figures = answer(core, [*command, f"http://{request.address}{first}"], seconds + _GRACE_SECONDS)
+    count = figures["requests"]
+    if figures["refused"] or not count:
+        raise BenchError(f"{figures['refused']} of {count} requests to {request.address}{first} were refused")
+    failed = figures["broken"] + figures["late"]
+    if failed > count * _WORST:
+        raise BenchError(f"{failed} of {count} requests to {request.address}{first} broke off or came late")
+    rate = count / (figures["microseconds"] / 1e6)
+    return Reading(rate, figures["p50"] / 1000, figures["p99"] / 1000, failed)
+
+
+def _script(request: Request) -> str:
+    lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
+    if request.body is not None:
+        lines += ['wrk.method = "POST"', f"wrk.body = {json.dumps(request.body.decode())}"]
+    if len(request.paths) > 1:
+        lines.append(_ROUND_ROBIN % ",".join(json.dumps(path) for path in request.paths))
+    return "\n".join(lines) + _DONE
+
+
+def stream(core: int, kind: str, port: int, senders: int, seconds: int) -> Reading:
+    """Answers a second to `senders` over `kind` (`tcp` or `udp`), one payload of each under way."""
+    command = [sys.executable, "-m", "bench.stream", kind, str(port), str(senders), str(seconds)]
+    figures = answer(core, command, seconds + _GRACE_SECONDS)
+    return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"], figures["failed"])

@@ -1,0 +1,133 @@
+"""Child processes on a core of their own, ended when their block ends and never otherwise."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from time import monotonic, sleep
+from typing import Any
+
+from bench.errors import BenchError
+
+ROOT = Path(__file__).parent.parent
+_STOP_SECONDS = 15.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def cores() -> tuple[int, int]:
+    """The core of what is measured and the core of the load."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        raise BenchError("The benchmark needs two cores, one to measure and one for the load; only one is usable")
+    return first, others[0]
+
+
+def need(program: str, package: str) -> str:
+    """The path of a program that is not part of Minori, or an error that names its Debian package."""
+    path = which(program) or which(program, path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise BenchError(f"{program} is missing; on Debian: apt-get install {package}")
+    return path
+
+
+def pinned(core: int | None, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` on one core, or on any for `None`, under its own process id."""
+    if core is None:
+        return [*argv]
+    return [need("taskset", "util-linux"), "--cpu-list", str(core), *argv]
+
+
+@contextmanager
+def running(
+    core: int, argv: Sequence[str], log: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process on `core` for as long as the block runs; its standard error goes to the file `log`.
+
+    Of Minori's settings in the environment it sees `settings` and no others, and of Python's none, so that
+    it runs as it would elsewhere.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MINORI_", "PYTHON"))} | dict(
+        settings or {}
+    )
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            pinned(core, argv),
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that `running` started: politely, then for good."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def answer(core: int | None, argv: Sequence[str], seconds: float) -> dict[str, Any]:
+    """Run a command on `core` (anywhere for `None`) to its end; the JSON object on the last line it prints.
+
+    Its standard error is ours, so its progress is seen. An end later than `seconds`, a bad exit code or
+    anything else on that line is an error.
+    """
+    try:
+        done = subprocess.run(
+            pinned(core, argv), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchError(f"{argv[0]} did not end within {seconds:.0f} seconds") from error
+    lines = done.stdout.decode(errors="replace").splitlines()
+    try:
+        value = json.loads(lines[-1])
+    except (IndexError, ValueError) as error:
+        raise BenchError(f"{' '.join(argv[:3])} gave no figures (exit code {done.returncode}): {lines[-5:]}") from error
+    if done.returncode != 0 or not isinstance(value, dict):
+        raise BenchError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {lines[-5:]}")
+    return value
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def settle(pid: int, limit: float) -> bool:
+    """Wait until a process is nearly idle (below 3 % of a core for 0.4 s), at most `limit` seconds.
+
+    Otherwise what it still does in the background would count against the next anchor.
+    """
+    until = monotonic() + limit
+    while monotonic() < until:
+        before = cpu_seconds(pid)
+        sleep(0.4)
+        if cpu_seconds(pid) - before < 0.012 + 1 / _TICKS:
+            return True
+    return False
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used, in all its threads, to a hundredth of a second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,81 @@
+"""The API's one table of errors, and the answers that more than one handler gives."""
+
+import re
+from urllib.parse import quote
+
+from minori import errors
+from minori.api.exchange import Answer, Request
+from minori.codec.entry import encode_json
+
+ERRORS: dict[type[errors.Error], tuple[int, str]] = {
+    errors.InvalidParameter: (400, "COM0001"),
+    errors.InvalidTimestamp: (400, "MNR0001"),
+    errors.EmptyPayload: (400, "MNR0002"),
+    errors.TokenExpired: (400, "MNR0003"),
+    errors.PayloadTooLarge: (413, "MNR0004"),
+    errors.UnknownSender: (400, "MNR0005"),
+    errors.NoGroup: (400, "MNR0006"),
+    errors.HarvestDisabled: (400, "MNR0007"),
+    errors.CredentialsMissing: (401, "AUM0001"),
+    errors.CredentialsWrong: (401, "AUM0002"),
+    errors.TokenRejected: (401, "MNR0008"),
+    errors.Forbidden: (403, "AUM0017"),
+    errors.TooManyAttempts: (429, "MNR0009"),
+    errors.NotFound: (404, "MNR0010"),
+    errors.MethodNotAllowed: (405, "MNR0011"),
+    errors.Overloaded: (503, "MNR0012"),
+    errors.StoreFailed: (503, "MNR0013"),
+}
+"""Every error that a request can meet: status and code. `MNR` codes are ours."""
+
+INTERNAL = Answer(500, b'{"code":"MNR0500","message":"Something broke in the server; its log says what"}')
+"""A defect of ours."""
+
+HEAD_TOO_LARGE = (431, "MNR0014", "The head of the request is too large; send a shorter URL and fewer headers")
+MALFORMED = (400, "MNR0015", "The request is not valid HTTP")
+TOO_SLOW = (408, "MNR0016", "The request took too long to arrive; send it again")
+"""What the connection itself says, before or instead of a route: status, code and message."""
+
+EMPTY = Answer(204)
+
+KEPT = ("from", "to", "sort", "limit", "resource_type")
+"""Conditions of a request that the link to the next page carries on."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*\Z").match
+
+
+def error_answer(error: errors.Error) -> Answer:
+    """What the API says of an error."""
+    status, code = ERRORS[type(error)]
+    return Answer(status, error_body(code, error.message), headers=tuple(_headers(error)))
+
+
+def error_body(code: str, message: str) -> bytes:
+    """The documented shape of an error (R27)."""
+    return encode_json({"code": code, "message": message})
+
+
+def page(body: bytes, request: Request, path: tuple[str, ...], next_key: str | None) -> Answer:
+    """A page of an array, with both paging headers if more follows (R20).
+
+    `path` are the segments after `/v1`, decoded. The link carries the request's own conditions.
+    """
+    if next_key is None:
+        return Answer(200, body)
+    kept = [(name, value) for name in KEPT if (value := request.query(name))]
+    query = "&".join([f"{name}={_quoted(value)}" for name, value in [("last_evaluated_key", next_key), *kept]])
+    target = "/".join(["/v1", *map(_quoted, path)])
+    link = f"<{target}?{query}>; rel=next"
+    return Answer(200, body, headers=((b"x-soracom-next-key", next_key.encode()), (b"link", link.encode())))
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN(text) else quote(text, safe="")
+
+
+def _headers(error: errors.Error) -> list[tuple[bytes, bytes]]:
+    if isinstance(error, errors.MethodNotAllowed):
+        return [(b"allow", ", ".join(error.allowed).encode())]
+    if isinstance(error, (errors.Overloaded, errors.TooManyAttempts)):
+        return [(b"retry-after", str(error.retry_after).encode())]
+    return []

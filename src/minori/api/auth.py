@@ -1,0 +1,49 @@
+"""Logging in and out."""
+
+import structlog
+
+from minori.api.answers import EMPTY
+from minori.api.exchange import Answer, Call, Request
+from minori.api.services import Services
+from minori.codec.entry import encode_json
+from minori.codec.login import parse_login, parse_token_seconds
+from minori.errors import CredentialsWrong
+
+API_KEY = b"x-soracom-api-key"
+TOKEN = b"x-soracom-token"
+
+BODY_BYTES = 16_384
+"""The largest body here (our choice), where any stranger may send one."""
+
+_log = structlog.get_logger()
+
+
+async def auth(services: Services, request: Request) -> Answer:
+    """auth: credentials in, an API key and a token out."""
+    login = parse_login(await _body(services, request))
+    try:
+        granted = await services.access.log_in(login, request.address)
+    except CredentialsWrong:
+        _log.warning("login refused", address=request.address)
+        raise
+    _log.info("logged in", operator_id=granted.operator_id, address=request.address)
+    return Answer(200, encode_json(granted))
+
+
+async def generate_auth_token(services: Services, request: Request) -> Answer:
+    """generateAuthToken: another token for the same API key."""
+    renewing = (request.params["operator_id"], request.header(API_KEY), request.header(TOKEN))
+    # Tokens are kept nowhere: this one is dropped, and only proves the caller before the body is read.
+    await services.access.renew(*renewing, None)
+    seconds = parse_token_seconds(await _body(services, request))
+    return Answer(200, encode_json({"token": await services.access.renew(*renewing, seconds)}))
+
+
+async def logout(services: Services, call: Call) -> Answer:
+    """logout: the API key and every token of it end at once. Whatever the body holds is ignored (R12)."""
+    await services.access.log_out(call.request.header(API_KEY), call.request.header(TOKEN))
+    return EMPTY
+
+
+async def _body(services: Services, request: Request) -> bytes:
+    return await request.body(min(services.limits.api_body_bytes, BODY_BYTES))

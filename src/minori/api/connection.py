@@ -1,0 +1,331 @@
+"""One HTTP connection of the API: uvicorn's protocol with the bounds that it lacks.
+
+uvicorn on httptools sets no limit on the head of a request and no deadline on a slow client. Here the
+head is counted as it arrives, and a sweep over the connections, once a second, ends those that are late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from minori.api.answers import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, error_body
+from minori.api.deadlines import Unread
+from minori.api.exchange import Request
+from minori.api.heads import refusal, with_path, without_upgrade
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+    from minori.api.listener import Listener
+
+LISTENER = "api"
+
+PIPELINED = 64
+"""Requests that may wait behind the one being answered; a connection with more of them is ended."""
+
+HEADERS = 128
+"""Headers that a request may have (our choice)."""
+
+LINGER_SECONDS = 2
+LINGER_BYTES = 1 << 20
+"""What is still taken in, and thrown away, of a client that was refused: closing at once would reset the
+connection, and the reset may overtake the refusal."""
+
+READS = b"/v1/"
+"""What the targets begin with that may be answered at once."""
+
+LARGE = 65_536
+"""Bytes of a body from which on it is not copied to stand behind its head in one write."""
+
+_NEEDS_MORE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+
+
+class _StopParsing(Exception):
+    """Raised inside the parser's callbacks to stop it."""
+
+
+class _Phase(Enum):
+    """What the client is expected to do: ask, go on with a head or a body, or wait; after OVER, close."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    OVER = auto()
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that is admitted, bounded and ended in time.
+
+    `_phase` says what is being read, `_since` when that began or went on, and `_unnoticed` how many bytes
+    went into the parser since it last called back: it keeps an unfinished header or trailer to itself.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener.config, listener.state, {}, listener.loop)
+        self._listener = listener
+        self._admitted = ""
+        self._answering: RequestResponseCycle | None = None
+        self._is_answered = False
+        self._is_upgrade = False
+        self._phase = _Phase.IDLE
+        self._head_bytes = 0
+        self._unnoticed = 0
+        self._discarded: int | None = None
+        self._refusal = MALFORMED
+        self._since = listener.loop.time()
+        self._unread = Unread(self._since)
+        self._gone: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Admit the connection, or close it at once."""
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if self._listener.admission.admit(address):
+            self._admitted = address
+            self._listener.metrics.connection_opened(LISTENER)
+        else:
+            self._listener.metrics.connection_refused(LISTENER, "total" if self._listener.admission.full else "address")
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back what was admitted."""
+        if self._admitted:
+            self._listener.admission.leave(self._admitted)
+            self._listener.metrics.connection_closed(LISTENER)
+            self._admitted = ""
+        super().connection_lost(exc)
+        if self._answering is not None:
+            # With pipelining, uvicorn tells only the newest request that the client is gone.
+            _forsake(self._answering)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+
+    def finish(self) -> asyncio.Future[None]:
+        """Close once what is under way is answered and sent. The future is done when the connection is gone."""
+        self._gone = self._listener.loop.create_future()
+        self.shutdown()
+        return self._gone
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in; a malformed request, or one with too large a head, ends the connection."""
+        if self.transport.is_closing():
+            return
+        if self._discarded is not None:
+            self._discarded += len(data)
+            if self._discarded > LINGER_BYTES:
+                self.transport.abort()
+            return
+        self._unnoticed += len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(*self._refusal)
+            return
+        if self._unnoticed > self._listener.limits.head_bytes:
+            self._refuse(*HEAD_TOO_LARGE)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
+        """The client sends no more; a request that is here whole is still answered."""
+        if not self._owes() or self.cycle.more_body:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._enter(_Phase.HEAD)
+        self._head_bytes = 0
+        self._unnoticed = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; trailers come here too, are counted, and are left out."""
+        self._count(len(name) + len(value) + 4)
+        if self._phase is _Phase.HEAD:
+            super().on_header(name, value)
+            if len(self.headers) > HEADERS:
+                self._refusal = HEAD_TOO_LARGE
+                raise _StopParsing
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: answer at once what can be, hand on to uvicorn what needs a body or has to wait."""
+        self._is_upgrade = self.parser.should_upgrade()
+        if self._is_upgrade:
+            return
+        self._enter(_Phase.BODY)
+        self._is_answered = self._answer_at_once()
+        if self._is_answered:
+            return
+        if not self.url.startswith(b"/"):
+            self.url = with_path(self.url)
+        super().on_headers_complete()
+        if len(self.pipeline) > PIPELINED:
+            # An error sent now would be read as the answer to the first request.
+            self.transport.abort()
+            raise _StopParsing
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._unnoticed = 0
+        if not self.cycle.response_complete:
+            # A body that goes on for ever behind its answer must not keep the connection.
+            self._since = self._listener.loop.time()
+        super().on_body(body)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_message_complete(self) -> None:
+        """The request is whole; it may have been answered before that."""
+        self._unnoticed = 0
+        if self._is_upgrade:
+            return
+        if self._is_answered:
+            self._enter(_Phase.IDLE)
+            return
+        self._enter(_Phase.IDLE if self.cycle.response_complete else _Phase.ANSWER)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is out; the next request may be half here."""
+        if self._phase is _Phase.ANSWER and self.cycle.response_complete:
+            self._enter(_Phase.IDLE)
+        super().on_response_complete()
+        # The sweep ends idle connections.
+        self._unset_keepalive_if_required()
+        if self.pipeline:
+            # uvicorn reads on after each answer, however many requests wait.
+            self.flow.pause_reading()
+
+    def end_if_late(self, now: float) -> None:
+        """End the connection if its client has kept it waiting too long. `now` is the loop's time."""
+        limits = self._listener.limits
+        if self._unread.seconds(self.transport.get_write_buffer_size(), now) > limits.idle_seconds:
+            self.transport.abort()
+            return
+        waited = now - self._since
+        if self._phase is _Phase.OVER:
+            if waited > LINGER_SECONDS:
+                self.transport.close()
+        elif self._phase is _Phase.IDLE:
+            if waited > limits.idle_seconds:
+                self.transport.close()
+        elif self._phase is _Phase.ANSWER:
+            return
+        elif self.flow.read_paused:
+            # Then the client waits for us.
+            self._since = now
+        elif waited > (limits.head_seconds if self._phase is _Phase.HEAD else limits.body_seconds):
+            self._refuse(*TOO_SLOW)
+
+    def _feed(self, data: bytes) -> None:
+        """Give bytes to the parser. It stops behind a head that offers an upgrade, and nothing is upgraded here."""
+        rest: bytes | memoryview = data
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                rest = memoryview(rest)[offer.args[0] :]
+                self._pass_over_upgrade()
+            else:
+                return
+
+    def _pass_over_upgrade(self) -> None:
+        """Parse the head again without `Upgrade`, so that its body is read."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise httptools.HttpParserInvalidMethodError
+        head = without_upgrade(method, self.url, self.parser.get_http_version(), self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn sets it: a request behind the last one is no error.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(head)
+
+    def _answer_at_once(self) -> bool:
+        """Answer a read without a task, a scope and a cycle of uvicorn's; false if this request needs them.
+
+        The bytes are those that uvicorn would write.
+        """
+        parser = self.parser
+        if (
+            parser.get_method() != b"GET"
+            or not self.url.startswith(READS)
+            or not self.url.isascii()
+            or b"#" in self.url
+            or self.flow.write_paused
+            or self._owes()
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or any(name in _NEEDS_MORE for name, _ in self.headers)
+        ):
+            return False
+        path, _, query = self.url.partition(b"?")
+        request = Request("GET", query, self.headers, self._admitted)
+        answer = self._listener.application.answer_at_once(path.decode(), request)
+        if answer is None:
+            return False
+        lines = [b"%b: %b\r\n" % line for line in [*self._listener.state.default_headers, *answer.lines()]]
+        head = b"".join([STATUS_LINE[answer.status], *lines, b"\r\n"])
+        if len(answer.body) < LARGE:
+            self.transport.write(head + answer.body)
+        else:
+            self.transport.writelines((head, answer.body))
+        return True
+
+    def _owes(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
+
+    def _enter(self, phase: _Phase) -> None:
+        self._phase = phase
+        self._since = self._listener.loop.time()
+
+    def _count(self, size: int) -> None:
+        self._unnoticed = 0
+        self._head_bytes += size
+        if self._head_bytes > self._listener.limits.head_bytes:
+            self._refusal = HEAD_TOO_LARGE
+            raise _StopParsing
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Read no more; say why, unless that would be taken for the answer to another request."""
+        if self.transport.is_closing() or self._discarded is not None:
+            return
+        cycle = self.cycle
+        is_of_cycle = self._phase is _Phase.BODY
+        if self._owes():
+            if not is_of_cycle or cycle.response_started:
+                cycle.keep_alive = False
+                self._discarded = 0
+                self._enter(_Phase.ANSWER)
+                return
+            if self._answering is not cycle:
+                self.transport.abort()
+                return
+            _forsake(cycle)
+        elif is_of_cycle:
+            self.transport.close()
+            return
+        self.transport.write(refusal(status, error_body(code, message)))
+        self.transport.write_eof()
+        self._discarded = 0
+        self._enter(_Phase.OVER)
+        self.flow.resume_reading()
+
+
+def _forsake(cycle: RequestResponseCycle) -> None:
+    """Tell the handler that nobody waits for its answer."""
+    cycle.disconnected = True
+    cycle.waiting_for_100_continue = False
+    cycle.message_event.set()

@@ -1,0 +1,33 @@
+"""Heads of requests, mended, and what the connection itself answers: all in bytes."""
+
+from collections.abc import Iterable
+
+import httptools
+
+from minori.api.exchange import Header
+
+_REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+
+def with_path(target: bytes) -> bytes:
+    """A target, with the path `/` where it has scheme and host alone (RFC 9112, 3.2.2).
+
+    Raises `HttpParserInvalidURLError`.
+    """
+    parsed = httptools.parse_url(target)
+    if parsed.path is not None:
+        return target
+    return b"/" if parsed.query is None else b"/?" + parsed.query
+
+
+def without_upgrade(method: bytes, target: bytes, version: str, headers: Iterable[Header]) -> bytes:
+    """The head of a request that offers no upgrade. Names in `headers` are lower case."""
+    lines = [b"%b %b HTTP/%b" % (method, target, version.encode())]
+    lines += [b"%b: %b" % line for line in headers if line[0] != b"upgrade"]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def refusal(status: int, body: bytes) -> bytes:
+    """The last answer of a connection: 400, 408 or 431, and a body of JSON."""
+    head = b"HTTP/1.1 %d %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+    return head % (status, _REASONS[status], len(body)) + body

@@ -1,0 +1,78 @@
+"""The API's listener: accepts connections, keeps their time, and drains."""
+
+import asyncio
+import socket
+from email.utils import formatdate
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from minori.api.application import Application
+from minori.api.connection import Connection
+from minori.config.settings import Limits
+from minori.observe.metrics import Metrics
+from minori.service.admission import Admission
+
+BACKLOG = 4096
+"""Connections the system keeps until they are accepted; the loop would set 100 otherwise."""
+
+
+class Listener:
+    """Serves an ASGI application on one listening socket."""
+
+    def __init__(
+        self, application: Application, limits: Limits, metrics: Metrics, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.application = application
+        self.limits = limits
+        self.metrics = metrics
+        self.loop = loop
+        self.admission = Admission(limits.connections, limits.connections_per_address)
+        self.config = uvicorn.Config(**_config(application), timeout_keep_alive=limits.idle_seconds)
+        self.config.load()
+        self.state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def start(self, opened: socket.socket) -> None:
+        """Accept connections from `opened`, which already listens."""
+        self._tick()
+        self._server = await self.loop.create_server(lambda: Connection(self), sock=opened, backlog=BACKLOG)
+
+    async def drain(self) -> None:
+        """Accept no more, answer and send what is under way for at most `drain_seconds`, then cut every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        gone = [connection.finish() for connection in self._connections()]
+        if gone:
+            await asyncio.wait(gone, timeout=self.limits.drain_seconds)
+        for connection in self._connections():
+            connection.transport.abort()
+        if self._sweep is not None:
+            self._sweep.cancel()
+
+    def _tick(self) -> None:
+        self.state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        now = self.loop.time()
+        for connection in self._connections():
+            connection.end_if_late(now)
+        self._sweep = self.loop.call_later(1, self._tick)
+
+    def _connections(self) -> list[Connection]:
+        return [connection for connection in self.state.connections if isinstance(connection, Connection)]
+
+
+def _config(application: Application) -> dict[str, Any]:
+    """What uvicorn is told; everything it would do by itself is off."""
+    return {
+        "app": application,
+        "lifespan": "off",
+        "ws": "none",
+        "access_log": False,
+        "log_config": None,
+        "proxy_headers": False,
+        "server_header": False,
+        "interface": "asgi3",
+    }

@@ -1,0 +1,91 @@
+"""Path and query parameters: text to values, with a sentence for whoever sent something else."""
+
+import re
+from typing import NoReturn
+from urllib.parse import unquote_to_bytes
+
+from minori.api.exchange import Request
+from minori.errors import InvalidParameter
+from minori.model.entry import DEFAULT_LIMIT, MAX_TIME, PAGE_LIMIT, TimeRange
+from minori.model.resource import ID_BYTES, Resource, ResourceType
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}\Z")
+_TYPES = {kind.value: kind for kind in ResourceType}
+
+
+def decode_segment(raw: str) -> str:
+    """One segment of a raw path, percent-decoded once. Raises `InvalidParameter` for what is no UTF-8 or holds NUL."""
+    if "%" not in raw:
+        return raw
+    try:
+        text = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        _invalid("The path is not UTF-8; percent-encode its bytes as UTF-8")
+    if "\0" in text:
+        _invalid("The path holds a NUL byte; leave it out")
+    return text
+
+
+def resource(operator_id: str, kind: str, resource_id: str) -> Resource:
+    """The resource that a path names."""
+    return Resource(operator_id, resource_type(kind), checked_id(resource_id))
+
+
+def resource_type(text: str) -> ResourceType:
+    """One of the six types; case matters, as in the spec."""
+    kind = _TYPES.get(text)
+    if kind is None:
+        _invalid(f"resource_type must be one of {', '.join(_TYPES)}")
+    return kind
+
+
+def checked_id(text: str) -> str:
+    """A resource id of 1 to `ID_BYTES` bytes."""
+    if not text or len(text.encode()) > ID_BYTES:
+        _invalid(f"The id of a resource has 1 to {ID_BYTES} bytes of UTF-8")
+    return text
+
+
+def time(text: str) -> int:
+    """The time of one entry in UNIX ms."""
+    value = _integer("time", text)
+    if not 0 <= value <= MAX_TIME:
+        _invalid("time must be UNIX time in milliseconds, such as 1732233600000")
+    return value
+
+
+def time_range(request: Request) -> TimeRange:
+    """`from`, `to`, `sort` and `limit`: both ends included, newest first, 10 a page, 1,000 at most (R19)."""
+    first, last = _bound(request, "from", 0), _bound(request, "to", MAX_TIME)
+    sort = request.query("sort") or "desc"
+    if sort not in ("asc", "desc"):
+        _invalid("sort must be asc or desc")
+    if last < 0 or first > MAX_TIME:
+        first, last = 1, 0
+    return TimeRange(max(first, 0), min(last, MAX_TIME), sort == "desc", limit(request, DEFAULT_LIMIT, PAGE_LIMIT))
+
+
+def limit(request: Request, default: int, largest: int) -> int:
+    """`limit`, made smaller where it is over `largest` (R19). Raises `InvalidParameter` below 1."""
+    text = request.query("limit")
+    if text is None:
+        return default
+    value = _integer("limit", text)
+    if value < 1:
+        _invalid("limit must be a whole number of at least 1")
+    return min(value, largest)
+
+
+def _bound(request: Request, name: str, default: int) -> int:
+    text = request.query(name)
+    return default if text is None else _integer(name, text)
+
+
+def _integer(name: str, text: str) -> int:
+    if not _INTEGER.match(text):
+        _invalid(f"{name} must be a whole number")
+    return int(text)
+
+
+def _invalid(message: str) -> NoReturn:
+    raise InvalidParameter(message)

@@ -1,0 +1,234 @@
+"""The server put together: settings, stores, services, doors and API. The one file that knows every name."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+from typing import Any
+
+import structlog
+import uvloop
+from msgspec.structs import replace
+
+from minori import __version__
+from minori.api.application import Application
+from minori.api.listener import Listener as ApiListener
+from minori.api.services import Services
+from minori.api.site import Site
+from minori.codec.entry import encode_json
+from minori.config.address import StoreAddress, parse_endpoint
+from minori.config.settings import Settings
+from minori.doors.datagram import DatagramDoor
+from minori.doors.http import HttpDoor
+from minori.doors.sockets import bound, listen, pair
+from minori.doors.stream import StreamDoor
+from minori.model.registry import Operator
+from minori.observe.logs import configure
+from minori.observe.metrics import Metrics
+from minori.observe.store import StoreWatch
+from minori.service.access import AccessService
+from minori.service.admission import Admission
+from minori.service.data import DataService
+from minori.service.ingest import IngestService
+from minori.service.operators import Credentials, create_operator, ensure_demo
+from minori.service.registry import Registry
+from minori.storage.base import Catalog, EntryStore, EntryStoreOptions
+from minori.storage.directory import DataDirectory
+
+ENTRY_STORES = {
+    "memory": "minori.storage.memory.entries:open_entries",
+    "rocksdb": "minori.storage.rocksdb.entries:open_entries",
+}
+"""Drivers of data entries: scheme of the URL to the function that opens one."""
+
+CATALOGS = {
+    "memory": "minori.storage.memory.catalog:open_catalog",
+    "sqlite": "minori.storage.sql.catalog:open_catalog",
+}
+"""Drivers of the catalog."""
+
+ROOT_EMAIL = "root@minori.invalid"
+"""The e-mail of the first operator's root user; `.invalid` names nobody."""
+
+STOP_SECONDS = 9.5
+"""How long a stop may take; it is promised within ten seconds."""
+
+RESERVED_DESCRIPTORS = 768
+"""Descriptors kept for everything but connections: the entry store's files above all."""
+
+LISTENERS = 4
+
+_log = structlog.get_logger()
+
+
+def serve(settings: Settings) -> None:
+    """Run a server until SIGTERM or SIGINT. Raises `StartError` if it cannot start."""
+    configure(settings.log.level, settings.log.format)
+    fitting = _within_descriptors(settings)
+    uvloop.run(_serve(fitting, is_lowered=fitting != settings))
+
+
+async def _serve(settings: Settings, *, is_lowered: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        server = await Server.open(settings, stack)
+        print(await server.start(stack), flush=True)
+        if is_lowered:
+            # The system grants fewer descriptors than the settings ask for.
+            _log.warning("fewer connections than set", each_listener=settings.limits.connections)
+        await stop.wait()
+        _log.info("stopping")
+        _stop_in_time(loop)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    _log.info("stopped")
+
+
+def _stop_in_time(loop: asyncio.AbstractEventLoop) -> None:
+    """From now on a second signal ends the process at once, and so does time.
+
+    A disk that hangs may hold the interpreter's lock, so the system's own alarm ends the process. What is
+    confirmed has been synced.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+
+
+class Server:
+    """One running server. What `open` and `start` put on the stack is undone in reverse order."""
+
+    def __init__(self, settings: Settings, store: EntryStore, catalog: Catalog, metrics: Metrics) -> None:
+        self._settings = settings
+        self._store = store
+        self._catalog = catalog
+        self._metrics = metrics
+        self._registry = Registry(catalog)
+        limits = settings.limits
+        self._ingest = IngestService(store, self._registry, metrics, _milliseconds, limits.payload_bytes)
+        self._access = AccessService(catalog, time.time, token_seconds=settings.auth.token_seconds)
+        self._drains: list[Callable[[], Awaitable[None]]] = []
+
+    @classmethod
+    async def open(cls, settings: Settings, stack: AsyncExitStack) -> "Server":
+        """Take the data directory, open the stores and make what the first start makes."""
+        directory = stack.enter_context(DataDirectory(os.path.abspath(settings.data_dir)))  # noqa: ASYNC240, PTH100 - nothing is served yet; a path's own absolute form would keep `..`
+        metrics = Metrics()
+        limits = settings.limits
+        options = EntryStoreOptions(StoreWatch(metrics), limits.waiting_writes, limits.waiting_bytes)
+        store = await _open(ENTRY_STORES, settings.stores.entries_address, directory.entries, options)
+        stack.push_async_callback(store.close)
+        catalog = await _open(CATALOGS, settings.stores.catalog_address, directory.catalog)
+        stack.push_async_callback(catalog.close)
+        await _first_start(catalog, directory, demo=settings.demo)
+        return cls(settings, store, catalog, metrics)
+
+    async def start(self, stack: AsyncExitStack) -> str:
+        """Open every listener; the ready line says where."""
+        stack.push_async_callback(self._drain)
+        await self._access.start()
+        await self._registry.refresh()
+        settings = self._settings
+        api = await self._start_api()
+        http = HttpDoor(self._ingest, self._admission(), settings.limits, self._metrics)
+        await http.start(parse_endpoint(settings.door_http))
+        self._drains.append(http.drain)
+        stream = await self._start_pair("door-stream", settings.door_stream)
+        unified = await self._start_pair("door-unified", settings.door_unified)
+        _log.info("started", version=__version__, data_dir=settings.data_dir)
+        return f"minori ready api=http://{api} door-http={http.endpoint} door-stream={stream} door-unified={unified}"
+
+    async def _start_api(self) -> str:
+        settings = self._settings
+        services = Services(
+            self._access,
+            DataService(self._store, self._registry, self._metrics),
+            self._ingest,
+            self._registry,
+            settings.limits,
+        )
+        application = Application(
+            services,
+            Site(self._store, self._metrics),
+            self._metrics,
+            log_requests=settings.log.level == "debug",
+        )
+        listener = ApiListener(application, settings.limits, self._metrics, asyncio.get_running_loop())
+        opened = listen(parse_endpoint(settings.api))
+        where = bound(opened)
+        await listener.start(opened)
+        self._drains.append(listener.drain)
+        return str(where)
+
+    async def _start_pair(self, name: str, where: str) -> str:
+        stream_socket, datagram_socket = pair(parse_endpoint(where))
+        limits = self._settings.limits
+        stream = StreamDoor(name, self._ingest, self._admission(), limits, self._metrics)
+        stream.serve(stream_socket)
+        self._drains.append(stream.drain)
+        datagram = DatagramDoor(name, self._ingest, limits, self._metrics)
+        datagram.serve(datagram_socket)
+        self._drains.append(datagram.drain)
+        return str(stream.endpoint)
+
+    async def _drain(self) -> None:
+        """Close all listeners side by side, so that together they take no longer than one may."""
+        await asyncio.gather(*(drain() for drain in self._drains))
+
+    def _admission(self) -> Admission:
+        limits = self._settings.limits
+        return Admission(limits.connections, limits.connections_per_address)
+
+
+async def _open(drivers: dict[str, str], address: StoreAddress, inside: Path, *options: Any) -> Any:
+    module, _, name = drivers[address.scheme].partition(":")
+    driver: Callable[..., Awaitable[Any]] = getattr(import_module(module), name)
+    return await driver(f"{address.scheme}://{address.path or inside}", *options)
+
+
+async def _first_start(catalog: Catalog, directory: DataDirectory, *, demo: bool) -> None:
+    operators = await catalog.find(Operator, limit=1)
+    if operators:
+        operator_id = operators[0].operator_id
+    else:
+        credentials = await create_operator(catalog, ROOT_EMAIL, time.time, partial(_keep, directory))
+        operator_id = credentials.operator_id
+        print(encode_json(credentials).decode(), flush=True)
+    if demo:
+        await ensure_demo(catalog, operator_id, time.time)
+
+
+def _keep(directory: DataDirectory, credentials: Credentials) -> None:
+    """Write the credentials file. One that is there is of another catalog, or of a start cut short; it is set aside."""
+    if directory.credentials.exists():
+        directory.credentials.rename(directory.credentials.with_suffix(f".{time.time_ns()}.json"))
+    directory.write_credentials(encode_json(credentials) + b"\n")
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _within_descriptors(settings: Settings) -> Settings:
+    """The settings, with no more connections than the system grants descriptors.
+
+    Otherwise idle connections could take the descriptor that the entry store needs for its next file.
+    """
+    connections = settings.limits.connections
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    wanted = LISTENERS * connections + RESERVED_DESCRIPTORS
+    granted = wanted if hard == RLIM_INFINITY else min(wanted, hard)
+    if soft < granted:
+        setrlimit(RLIMIT_NOFILE, (granted, hard))
+    fitting = max(1, (max(soft, granted) - RESERVED_DESCRIPTORS) // LISTENERS)
+    return replace(settings, limits=replace(settings.limits, connections=min(connections, fitting)))

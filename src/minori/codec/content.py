@@ -1,0 +1,117 @@
+"""What a payload is stored as: our choice for every content type, as one pure function.
+
+| declared | body | content type | content |
+|---|---|---|---|
+| `application/json` | JSON | `application/json` | verbatim |
+| `application/json` | UTF-8, not JSON | `text/plain` | verbatim |
+| `text/…` | UTF-8 | the bare type | verbatim |
+| form, none, no valid or known type | JSON object or array | `application/json` | verbatim |
+| the same | other UTF-8 | `text/plain` | verbatim |
+| `application/octet-stream`, `image/…`, other binary types | any | `application/json` | `{"payload":"<base64>"}` |
+| any | not UTF-8 | `application/json` | `{"payload":"<base64>"}` |
+"""
+
+import json
+import re
+from base64 import b64encode
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from minori.model.resource import ATTRIBUTE_NAME_LENGTH, ATTRIBUTE_NAMES
+
+JSON = "application/json"
+TEXT = "text/plain"
+OCTETS = "application/octet-stream"
+
+TYPE_LENGTH = 256
+"""Characters of a declared type that are looked at (our choice; registered types are far shorter)."""
+
+_TEXT = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,127}\Z").match
+_HALF_PAIR = re.compile("[\ud800-\udfff]").search
+_PAYLOAD = ("payload",)
+_BINARY_TREES = ("image/", "audio/", "video/", "font/", "model/")
+_BINARY_TYPES = frozenset(
+    {OCTETS, "application/cbor", "application/gzip", "application/msgpack", "application/pdf", "application/protobuf"}
+    | {"application/vnd.msgpack", "application/x-gzip", "application/x-msgpack", "application/x-protobuf"}
+    | {"application/x-tar", "application/zip", "application/zstd"}
+)
+_decode = msgspec.json.Decoder().decode
+
+
+class Content(Struct, frozen=True):
+    """What is stored: the text, its type, and the top-level members if it is a JSON object."""
+
+    text: str
+    content_type: str
+    attribute_names: tuple[str, ...] = ()
+
+
+class _Kind(Enum):
+    JSON = auto()
+    TEXT = auto()
+    BINARY = auto()
+    GUESS = auto()
+
+
+def classify(body: bytes, declared: str | None) -> Content:
+    """What `body` is stored as, sent under the `Content-Type` `declared`, or under none."""
+    kind, bare = _kind(declared)
+    if kind is _Kind.BINARY:
+        return _payload(body)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return _payload(body)
+    if kind is _Kind.TEXT:
+        return Content(text, bare)
+    try:
+        value = _parse(text)
+    except (ValueError, RecursionError):
+        return Content(text, TEXT)
+    if kind is _Kind.JSON or isinstance(value, (dict, list)):
+        return Content(text, JSON, _names(value))
+    return Content(text, TEXT)
+
+
+def _kind(declared: str | None) -> tuple[_Kind, str]:
+    return _known_kind((declared or "")[:TYPE_LENGTH])
+
+
+@lru_cache(maxsize=1024)
+def _known_kind(declared: str) -> tuple[_Kind, str]:
+    bare = declared.split(";", 1)[0].strip().lower()
+    if bare == JSON or (bare.startswith("application/") and bare.endswith("+json")):
+        return _Kind.JSON, JSON
+    if _TEXT(bare):
+        return _Kind.TEXT, bare
+    if bare in _BINARY_TYPES or bare.startswith(_BINARY_TREES):
+        return _Kind.BINARY, JSON
+    return _Kind.GUESS, TEXT
+
+
+def _parse(text: str) -> Any:
+    """The value of JSON text; `ValueError` if it is none."""
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        # JSON allows what this decoder does not: half a surrogate pair, a number beyond a double.
+        return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _payload(body: bytes) -> Content:
+    return Content('{"payload":"%s"}' % b64encode(body).decode(), JSON, _PAYLOAD)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, dict):
+        return ()
+    names = (name for name in value if len(name) <= ATTRIBUTE_NAME_LENGTH and not _HALF_PAIR(name))
+    return tuple(names)[:ATTRIBUTE_NAMES]

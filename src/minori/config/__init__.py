@@ -1,0 +1,1 @@
+"""Frozen settings: defaults, then the file, then the environment, then flags."""

@@ -1,0 +1,230 @@
+"""Every setting, once: its name, default, bounds, unit and help; docs, checks and messages come from here."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from minori.config.address import StoreAddress, parse_store
+
+
+def _range(low: int, high: int, unit: str, explanation: str) -> Meta:
+    return Meta(ge=low, le=high, description=explanation, extra={"unit": unit})
+
+
+def _text(form: str, explanation: str, *schemes: str) -> Meta:
+    return Meta(description=explanation, extra={"form": form, "schemes": schemes})
+
+
+class Stores(Struct, frozen=True):
+    """Where data is kept, as addresses of stores; by default everything is in the data directory."""
+
+    entries: Annotated[
+        str,
+        _text(
+            "STORE",
+            "Where data entries are kept: `rocksdb:` in the data directory, `rocksdb:///absolute/folder`, "
+            "or `memory:`, which forgets them at the end.",
+            "rocksdb",
+            "memory",
+        ),
+    ] = "rocksdb:"
+    catalog: Annotated[
+        str,
+        _text(
+            "STORE",
+            "Where operators, keys, groups and SIMs are kept: `sqlite:` in the data directory, "
+            "`sqlite:///absolute/file.sqlite`, or `memory:`, which forgets them at the end.",
+            "sqlite",
+            "memory",
+        ),
+    ] = "sqlite:"
+
+    @property
+    def entries_address(self) -> StoreAddress:
+        """`entries`, taken apart; `ValueError` if it has not been checked."""
+        return parse_store(self.entries, BY_KEY["stores.entries"].schemes)
+
+    @property
+    def catalog_address(self) -> StoreAddress:
+        """`catalog`, taken apart; `ValueError` if it has not been checked."""
+        return parse_store(self.catalog, BY_KEY["stores.catalog"].schemes)
+
+
+class Limits(Struct, frozen=True):
+    """What is bounded, so that neither a flood nor a stranger takes the memory or the doors.
+
+    Limits of connections hold for each listener by itself.
+    """
+
+    payload_bytes: Annotated[int, _range(1, 1_048_576, "bytes", "The largest payload a device may send.")] = 1024
+    connections: Annotated[int, _range(1, 1_000_000, "connections", "Connections in all, each listener.")] = 10_000
+    connections_per_address: Annotated[
+        int, _range(1, 1_000_000, "connections", "Connections from one source address, each listener.")
+    ] = 4_096
+    head_bytes: Annotated[
+        int, _range(1_024, 1_048_576, "bytes", "The largest head of a request: its first line and headers.")
+    ] = 32_768
+    head_seconds: Annotated[
+        int, _range(1, 3_600, "seconds", "How long a client may take to send the head of a request.")
+    ] = 10
+    body_seconds: Annotated[
+        int, _range(1, 3_600, "seconds", "How long a client may pause between two bytes of a body.")
+    ] = 30
+    idle_seconds: Annotated[
+        int, _range(1, 86_400, "seconds", "How long a connection may stay open with nothing asked.")
+    ] = 60
+    api_body_bytes: Annotated[
+        int, _range(1_024, 67_108_864, "bytes", "The largest body of an API request, files apart.")
+    ] = 1_048_576
+    waiting_writes: Annotated[
+        int, _range(1, 10_000_000, "entries", "Entries that may wait for the disk; beyond, doors answer 503.")
+    ] = 20_000
+    waiting_bytes: Annotated[
+        int,
+        _range(
+            1_024,
+            17_179_869_184,
+            "bytes",
+            "Bytes of entries that may wait for the disk; beyond, doors answer 503. "
+            "At least sixteen times `payload_bytes`, so that one payload always fits, however it is encoded.",
+        ),
+    ] = 33_554_432
+    drain_seconds: Annotated[
+        int, _range(0, 9, "seconds", "How long a stop waits for requests under way; it is over within ten seconds.")
+    ] = 8
+
+
+class Auth(Struct, frozen=True):
+    """Logins."""
+
+    token_seconds: Annotated[
+        int, _range(1, 172_800, "seconds", "How long a token lives if the login does not say.")
+    ] = 86_400
+
+
+class Log(Struct, frozen=True):
+    """Logs, which go to standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least important thing to log.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "json", "console"],
+        Meta(description="One JSON object a line, or lines for people; `auto` is for people on a terminal."),
+    ] = "auto"
+
+
+class Settings(Struct, frozen=True):
+    """How one server runs. Made by `config.load`, which checks it; nothing here is checked again."""
+
+    data_dir: Annotated[
+        str,
+        _text("DIR", "The folder that holds everything kept. It is made if absent; one server at a time uses it."),
+    ] = "./minori-data"
+    api: Annotated[
+        str, _text("HOST:PORT", "Where people and programs come in: the `/v1` API, its reference, metrics and health.")
+    ] = "127.0.0.1:8080"
+    door_http: Annotated[str, _text("HOST:PORT", "Where devices come in over HTTP.")] = "127.0.0.1:8880"
+    door_stream: Annotated[str, _text("HOST:PORT", "Where devices come in over TCP and UDP: Harvest Data.")] = (
+        "127.0.0.1:8514"
+    )
+    door_unified: Annotated[
+        str, _text("HOST:PORT", "Where devices come in over TCP and UDP: the Unified Endpoint.")
+    ] = "127.0.0.1:23080"
+    demo: Annotated[
+        bool,
+        Meta(description="Add a group and a SIM named demo, so that this machine may send as a device at once."),
+    ] = False
+    stores: Stores = Stores()
+    limits: Limits = Limits()
+    auth: Auth = Auth()
+    log: Log = Log()
+
+
+Value = bool | int | str
+"""What a setting holds."""
+
+
+class Setting(Struct, frozen=True):
+    """What is known of one setting.
+
+    `section` is empty at the top level. `form` is `HOST:PORT`, `DIR` or `STORE` for text that is checked
+    further, otherwise empty. `schemes` are those a store's address may have.
+    """
+
+    section: str
+    name: str
+    kind: type[Value]
+    default: Value
+    explanation: str
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    choices: tuple[str, ...] = ()
+    form: str = ""
+    schemes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name with its section: `limits.payload_bytes`."""
+        return f"{self.section}.{self.name}" if self.section else self.name
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment: `MINORI_LIMITS_PAYLOAD_BYTES`."""
+        return f"MINORI_{self.key}".replace(".", "_").upper()
+
+    @property
+    def flag(self) -> str | None:
+        """Its name on the command line: `--door-http`; settings in a section have none."""
+        return None if self.section else f"--{self.name}".replace("_", "-")
+
+    @property
+    def allowed(self) -> str:
+        """What it may hold, as the end of a sentence that begins with `give`."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is int:
+            return f"a whole number of {self.unit} from {self.low} to {self.high}"
+        if self.choices:
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+        if self.form == "HOST:PORT":
+            return f"HOST:PORT, such as {self.default}"
+        if self.form == "STORE":
+            return " or ".join([f"{self.default}, {self.default}///absolute/path", "memory:"])
+        return "the path of a folder"
+
+
+def _settings(struct: type[Struct], section: str = "") -> Iterator[Setting]:
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.default, Struct):
+            yield from _settings(type(field.default), field.name)
+        else:
+            yield _setting(section, field)
+
+
+def _setting(section: str, field: msgspec.structs.FieldInfo) -> Setting:
+    held, meta = get_args(field.type)
+    return Setting(
+        section,
+        field.name,
+        type(field.default),
+        field.default,
+        meta.description,
+        low=meta.ge,
+        high=meta.le,
+        choices=get_args(held),
+        **meta.extra or {},
+    )
+
+
+REFERENCE: tuple[Setting, ...] = tuple(_settings(Settings))
+"""Every setting, in order of its place here."""
+
+BY_KEY = {setting.key: setting for setting in REFERENCE}
+"""Every setting by its key."""
+
+SECTIONS = tuple(dict.fromkeys(setting.section for setting in REFERENCE if setting.section))
+"""The names of the sections."""

@@ -1,0 +1,116 @@
+"""What a door says about an outcome: one table for HTTP, one for TCP and UDP."""
+
+from asyncio import Future
+from http import HTTPStatus
+
+import structlog
+from msgspec import Struct
+
+from minori.codec.entry import encode_json
+from minori.errors import (
+    Error,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    PayloadTooLarge,
+    Refused,
+    StoreFailed,
+)
+from minori.model.entry import Written
+
+STATUS: dict[type[Error], HTTPStatus] = {
+    Invalid: HTTPStatus.BAD_REQUEST,
+    PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Refused: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The status that the HTTP door answers; an error without a line of its own has that of its parent."""
+
+REPLY: dict[type[Error], str] = {
+    Invalid: "400",
+    PayloadTooLarge: "400",
+    Refused: "400",
+    Overloaded: "503",
+    StoreFailed: "503",
+}
+"""The first word of a reply over TCP and UDP. Behind `400` comes the message, behind `503` nothing."""
+
+STORED = b"201"
+"""The reply over TCP and UDP to a payload that is stored (seen in the wild)."""
+
+BUSY = b"503"
+"""The reply over TCP and UDP to what cannot be taken now."""
+
+_log = structlog.get_logger(__name__)
+
+
+def status(error: type[Error]) -> HTTPStatus:
+    """The HTTP status of an error; `INTERNAL_SERVER_ERROR` if the table has forgotten it."""
+    return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+class Complaint(Struct, frozen=True):
+    r"""What is wrong with a request, in HTTP: `fields` are header lines of its own, each with its `\r\n`."""
+
+    code: HTTPStatus
+    message: str
+    fields: bytes = b""
+
+
+def complaint(error: Error) -> Complaint:
+    """What the HTTP door says about `error`."""
+    fields = b""
+    if isinstance(error, MethodNotAllowed):
+        fields = b"Allow: %b\r\n" % ", ".join(error.allowed).encode()
+    elif isinstance(error, Overloaded):
+        fields = b"Retry-After: %d\r\n" % error.retry_after
+    return Complaint(status(type(error)), error.message, fields)
+
+
+def refused(complaint: Complaint, date: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    r"""An HTTP answer with the body `{"message": …}`, without a `code` (seen in the wild).
+
+    `date` is the whole `Date` line with its `\r\n`. With `head_only` the body is left out, as an answer
+    to HEAD must be.
+    """
+    body = encode_json({"message": complaint.message})
+    head = b"HTTP/1.1 %d %b\r\n%b%bContent-Type: application/json\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (
+        complaint.code,
+        complaint.code.phrase.encode(),
+        date,
+        complaint.fields,
+        len(body),
+        b"keep-alive" if keep_alive else b"close",
+    )
+    return head if head_only else head + body
+
+
+def created(date: bytes, *, keep_alive: bool) -> bytes:
+    """The HTTP answer to a payload that is stored, as the real service words it (seen in the wild)."""
+    return b"HTTP/1.1 201 Created\r\n%bContent-Length: 0\r\nConnection: %b\r\n\r\n" % (
+        date,
+        b"keep-alive" if keep_alive else b"close",
+    )
+
+
+def reply(error: Error | None) -> bytes:
+    """The reply over TCP and UDP to a payload that ended in `error`, or was stored."""
+    if error is None:
+        return STORED
+    word = next((REPLY[kind] for kind in type(error).__mro__ if kind in REPLY), "503")
+    return BUSY if word == "503" else f"{word} {error.message}".encode()
+
+
+def failure(written: "Future[Written]") -> Error | None:
+    """Why a payload was not confirmed, or `None` if it is stored; `written` is done."""
+    if written.cancelled():
+        return StoreFailed("The server stopped before the payload was stored")
+    error = written.exception()
+    if error is None or isinstance(error, Error):
+        return error
+    _log.error("a store raised an error that is not its own", exc_info=error)
+    return StoreFailed("The payload could not be stored; the server's log says why")

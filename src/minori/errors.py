@@ -1,0 +1,195 @@
+"""Every error Minori raises on purpose, as one tree.
+
+    Error
+    ├── RequestError             the request cannot be carried out as asked
+    │   ├── Invalid              what was sent is malformed (each door says 400)
+    │   │   ├── InvalidParameter     a path or query parameter, a header, a JSON member
+    │   │   ├── InvalidTimestamp     X-Soracom-Timestamp is no integer of milliseconds
+    │   │   ├── EmptyPayload         nothing to store
+    │   │   └── TokenExpired         a token was to be renewed after its end
+    │   ├── PayloadTooLarge      over the size limit
+    │   ├── Refused              the sender is not allowed to store (Harvest's own words)
+    │   │   ├── UnknownSender        no session maps the source address to a SIM
+    │   │   ├── NoGroup              the SIM is in no group
+    │   │   └── HarvestDisabled      the group has not enabled Harvest Data
+    │   ├── Unauthenticated      who is calling is not proven
+    │   │   ├── CredentialsMissing   a header or a member of the login is absent
+    │   │   ├── CredentialsWrong     no such user, password or key
+    │   │   └── TokenRejected        expired, logged out, tampered with or not of this key
+    │   ├── Forbidden            proven, but not allowed
+    │   ├── TooManyAttempts      logins from one address pile up
+    │   ├── NotFound             no such thing
+    │   └── MethodNotAllowed     the path exists, the method does not
+    ├── Unavailable              nothing is wrong with the request; Minori cannot do it now
+    │   ├── Overloaded           a bounded queue is full; worth a retry
+    │   └── StoreFailed          the disk refused a write or a sync; not worth a retry until a restart
+    └── StartError               Minori does not start (the command line says so and exits)
+        ├── SettingsInvalid      an unknown key or a bad value
+        ├── DataDirectoryBusy    another process holds the data directory
+        ├── DataDirectoryBroken  the data directory is not what it should be
+        ├── FormatTooNew         a newer Minori wrote the data directory
+        └── ListenFailed         an address cannot be listened on
+
+A door turns these into its own words through one table; a test proves that each table is complete.
+Messages are whole sentences without a per-cent sign (R27), say what is wrong, where, and what to do
+next, and never repeat a secret.
+"""
+
+from collections.abc import Iterator
+
+
+class Error(Exception):
+    """Anything Minori raises on purpose. `message` is a sentence for the one who asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RequestError(Error):
+    """The request cannot be carried out as asked."""
+
+
+class Invalid(RequestError):
+    """What was sent is malformed."""
+
+
+class InvalidParameter(Invalid):
+    """A path or query parameter, a header or a JSON member has a value that cannot be used."""
+
+
+class InvalidTimestamp(Invalid):
+    """`X-Soracom-Timestamp` is no integer of milliseconds (our choice)."""
+
+
+class EmptyPayload(Invalid):
+    """A body or datagram without a byte (our choice)."""
+
+    def __init__(self) -> None:
+        super().__init__("The payload is empty; send at least one byte")
+
+
+class TokenExpired(Invalid):
+    """An expired token cannot be renewed (our choice); log in again."""
+
+
+class PayloadTooLarge(RequestError):
+    """A payload or the body of a request is over its size limit (our choice)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit} bytes, the most that is taken here; send less")
+        self.limit = limit
+
+
+class Refused(RequestError):
+    """The sender may not store; the sentence is Harvest's own where Harvest has one."""
+
+
+class UnknownSender(Refused):
+    """No session maps the source address to a SIM (our choice)."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"No SIM is known for {address}")
+
+
+class NoGroup(Refused):
+    """The SIM is in no group (seen in the wild)."""
+
+    def __init__(self, imsi: str) -> None:
+        super().__init__(f"No group ID is specified: {imsi}")
+
+
+class HarvestDisabled(Refused):
+    """The group has not enabled Harvest Data (seen in the wild)."""
+
+    def __init__(self) -> None:
+        super().__init__("Configuration for SORACOM Harvest is not found")
+
+
+class Unauthenticated(RequestError):
+    """Who is calling is not proven."""
+
+
+class CredentialsMissing(Unauthenticated):
+    """A header of the pair, or a member of the login, is absent."""
+
+
+class CredentialsWrong(Unauthenticated):
+    """User, password or key is wrong; the answer does not say which."""
+
+
+class TokenRejected(Unauthenticated):
+    """The token is expired, logged out, tampered with or not of this key; which is not told."""
+
+
+class Forbidden(RequestError):
+    """The caller is known and may not do this."""
+
+
+class TooManyAttempts(RequestError):
+    """Too many logins wait from one address. `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many login attempts from this address; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class NotFound(RequestError):
+    """There is no such thing."""
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, the method does not. `allowed` names those that do."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"The method is not allowed here; use {' or '.join(allowed)}")
+        self.allowed = allowed
+
+
+class Unavailable(Error):
+    """Nothing is wrong with the request; Minori cannot do it now."""
+
+
+class Overloaded(Unavailable):
+    """A bounded queue is full. Worth a retry after `retry_after` whole seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        super().__init__(f"The server is overloaded; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class StoreFailed(Unavailable):
+    """The disk refused a write or a sync; nothing is confirmed any more until a restart."""
+
+
+class StartError(Error):
+    """Minori does not start."""
+
+
+class SettingsInvalid(StartError):
+    """An unknown key or a bad value in a file, the environment or a flag."""
+
+
+class DataDirectoryBusy(StartError):
+    """Another process holds the data directory."""
+
+
+class DataDirectoryBroken(StartError):
+    """The data directory is not what it should be."""
+
+
+class FormatTooNew(StartError):
+    """A newer Minori wrote the data directory."""
+
+
+class ListenFailed(StartError):
+    """An address cannot be listened on."""
+
+
+def leaves(root: type[Error]) -> Iterator[type[Error]]:
+    """The classes below `root` that have no subclasses: those that are raised."""
+    children = root.__subclasses__()
+    if not children:
+        yield root
+    for child in children:
+        yield from leaves(child)

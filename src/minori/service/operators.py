@@ -1,0 +1,92 @@
+"""Operators and what a new one starts with."""
+
+import secrets
+import uuid
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from minori.codec.login import canonical_email
+from minori.errors import InvalidParameter
+from minori.model.registry import AuthKey, Group, Operator, Session, Sim
+from minori.service.passwords import Passwords, random_text, sha256_hex
+from minori.storage.base import Catalog, Change, Conflict, Insert
+
+EMAIL_LENGTH = 254
+"""The longest e-mail address, in characters."""
+
+DEMO_GROUP = "demo"
+DEMO_SIM_ID = "8981100000000000001"
+DEMO_IMSI = "001010000000001"
+DEMO_NETWORKS = ("127.0.0.0/8", "::1/128")
+"""Where the demo SIM is (our choice)."""
+
+_PASSWORD_LENGTH, _KEY_ID_LENGTH, _KEY_LENGTH = 24, 32, 64
+
+
+class Credentials(Struct, frozen=True, rename="camel"):
+    """What a new operator's root user logs in with; the secrets are kept nowhere else."""
+
+    operator_id: str
+    email: str
+    password: str
+    auth_key_id: str
+    auth_key: str
+
+    def __repr__(self) -> str:
+        """Without the secrets, for logs and tracebacks."""
+        return f"Credentials({self.operator_id})"
+
+
+async def create_operator(
+    catalog: Catalog, email: str, clock: Callable[[], float], keep: Callable[[Credentials], object] = lambda _: None
+) -> Credentials:
+    """A new operator with a root user and one auth key; `clock` gives UNIX seconds.
+
+    `keep` gets the credentials before the operator exists, so that a crash in between leaves no
+    operator whom nobody can log in as.
+
+    Raises `InvalidParameter` for what is no e-mail address or is one that another operator has.
+    """
+    email = canonical_email(email)
+    name, _, domain = email.partition("@")
+    if not name or not domain or len(email) > EMAIL_LENGTH or not email.isprintable() or " " in email:
+        raise InvalidParameter("The e-mail address is not valid; write it as name@host")
+    password = random_text(_PASSWORD_LENGTH)
+    password_hash = await Passwords().hash(password)
+    now = int(clock() * 1000)
+    while not await catalog.find(Operator, {"email": email}, limit=1):
+        operator_id = f"OP{secrets.randbelow(10**10):010}"
+        key_id, key = f"keyId-{random_text(_KEY_ID_LENGTH)}", f"secret-{random_text(_KEY_LENGTH)}"
+        credentials = Credentials(operator_id, email, password, key_id, key)
+        keep(credentials)
+        try:
+            await catalog.apply(
+                Insert(Operator(operator_id, email, password_hash, now)),
+                Insert(AuthKey(key_id, operator_id, sha256_hex(key), now)),
+            )
+        except Conflict:
+            continue
+        return credentials
+    raise InvalidParameter("Another operator has this e-mail address; choose another one")
+
+
+async def ensure_demo(catalog: Catalog, operator_id: str, clock: Callable[[], float]) -> None:
+    """Add what is absent of the demo: a group with Harvest enabled, a SIM in it, its loopback sessions.
+
+    What is there is left as it is, whatever became of it.
+    """
+    now = int(clock() * 1000)
+    additions: list[Change] = []
+    groups = await catalog.find(Group, {"operator_id": operator_id})
+    group = next((group for group in groups if group.tags.get("name") == DEMO_GROUP), None)
+    if group is None:
+        enabled = {"SoracomHarvest": {"enabled": True}, "SoracomHarvestFiles": {"enabled": True}}
+        group = Group(str(uuid.uuid4()), operator_id, {"name": DEMO_GROUP}, enabled, now, now)
+        additions.append(Insert(group))
+    if not await catalog.get(Sim, DEMO_SIM_ID) and not await catalog.find(Sim, {"imsi": DEMO_IMSI}):
+        sim = Sim(DEMO_SIM_ID, DEMO_IMSI, operator_id, group.group_id, "active", {}, now, now)
+        additions.append(Insert(sim))
+    absent = [network for network in DEMO_NETWORKS if await catalog.get(Session, network) is None]
+    additions.extend(Insert(Session(network, DEMO_IMSI)) for network in absent)
+    await catalog.apply(*additions)

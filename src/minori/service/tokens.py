@@ -1,0 +1,158 @@
+"""Tokens: signed, verified and remembered, without asking the catalog."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jwt
+import msgspec
+from msgspec import Struct
+
+from minori.codec.login import MAX_TOKEN_SECONDS
+from minori.errors import CredentialsMissing, TokenRejected
+from minori.model.registry import Logout, Principal
+from minori.service.passwords import sha256_hex
+
+ALGORITHM = "HS256"
+SECRET_BYTES = 32
+
+REMEMBERED = 4096
+"""Pairs of API key and token whose verification is remembered (our choice)."""
+
+TOKEN_LENGTH = 4096
+"""The longest token that is looked at, in characters (our choice); ours have about 370."""
+
+
+class _OperatorClaim(Struct, frozen=True, rename="camel"):
+    operator_id: str
+
+
+class _Claims(Struct, frozen=True, rename="camel"):
+    operator: _OperatorClaim
+    jti: str
+    iat: int
+    exp: int
+    api_key_sha256: str
+
+
+_decode_claims = msgspec.json.Decoder(_Claims).decode
+
+
+class Verified(NamedTuple):
+    """A pair that was issued here; it counts while `expires` (UNIX s) is ahead and the key is not logged out."""
+
+    principal: Principal
+    expires: int
+    api_key_sha256: str
+
+
+class _KidFirst(json.JSONEncoder):
+    """Real tokens begin with `eyJra`: the header's first member is `kid` (documented)."""
+
+    def encode(self, o: Any) -> str:
+        return super().encode({"kid": o["kid"], **o})
+
+
+class Tokens:
+    """Signs with HS256 and takes nothing else; a token works only with the API key it was issued for."""
+
+    def __init__(self, secret: bytes, clock: Callable[[], float], logouts: Iterable[Logout]) -> None:
+        self._secret = secret
+        self._clock = clock
+        self._jws = jwt.PyJWS(algorithms=[ALGORITHM])
+        self._header = {"kid": hashlib.sha256(secret).hexdigest()[:16]}
+        self._logged_out = {logout.api_key_sha256: logout.until for logout in logouts}
+        self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
+
+    def issue(self, operator_id: str, api_key_sha256: str, seconds: int) -> str:
+        """A token for the API key with this hash that ends in `seconds`."""
+        now = int(self._clock())
+        claims = _Claims(_OperatorClaim(operator_id), str(uuid.uuid4()), now, now + seconds, api_key_sha256)
+        return self._jws.encode(
+            msgspec.json.encode(claims),
+            self._secret,
+            ALGORITHM,
+            self._header,
+            json_encoder=_KidFirst,
+            sort_headers=False,
+        )
+
+    def authenticate(self, api_key: str | None, token: str | None) -> Verified:
+        """The pair, if it counts now; raises `CredentialsMissing` or `TokenRejected`.
+
+        Asked on every request: a pair that was verified before is found by its digest, so that neither
+        the table nor the time of a look-up gives away a part of a token.
+        """
+        if not api_key or not token:
+            raise _missing()
+        pair = _digest(api_key, token)
+        verified = self._remembered.get(pair)
+        if verified is None:
+            verified = self.verify(api_key, token)
+            self._remembered[pair] = verified
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        else:
+            self._remembered.move_to_end(pair)
+        if verified.expires <= self._clock() or verified.api_key_sha256 in self._logged_out:
+            del self._remembered[pair]
+            raise _rejected()
+        return verified
+
+    def verify(self, api_key: str | None, token: str | None) -> Verified:
+        """The pair, if it was issued here and its key is not logged out, even if it has expired.
+
+        Raises as `authenticate` does.
+        """
+        if not api_key or not token:
+            raise _missing()
+        if len(token) > TOKEN_LENGTH:
+            raise _rejected()
+        try:
+            claims = _decode_claims(self._jws.decode(token, self._secret, algorithms=[ALGORITHM]))
+        except (jwt.PyJWTError, msgspec.DecodeError, UnicodeError) as error:
+            raise _rejected() from error
+        api_key_sha256 = sha256_hex(api_key)
+        is_of_this_key = hmac.compare_digest(claims.api_key_sha256, api_key_sha256)
+        if not is_of_this_key or api_key_sha256 in self._logged_out:
+            raise _rejected()
+        return Verified(Principal(claims.operator.operator_id), claims.exp, api_key_sha256)
+
+    def log_out(self, api_key_sha256: str) -> Logout:
+        """From now on refuse the API key with all its tokens; the record says so after a restart."""
+        logout = Logout(api_key_sha256, int(self._clock()) + MAX_TOKEN_SECONDS)
+        self._logged_out[logout.api_key_sha256] = logout.until
+        return logout
+
+    def revive(self, logout: Logout) -> None:
+        """Take a `log_out` back that could not be made durable."""
+        self._logged_out.pop(logout.api_key_sha256, None)
+
+    def forget_ended(self) -> list[Logout]:
+        """Forget the oldest logouts whose last token has ended by itself, and return them."""
+        now = self._clock()
+        ended: list[Logout] = []
+        for api_key_sha256, until in self._logged_out.items():
+            if until > now:
+                break
+            ended.append(Logout(api_key_sha256, until))
+        for logout in ended:
+            del self._logged_out[logout.api_key_sha256]
+        return ended
+
+
+def _digest(api_key: str, token: str) -> bytes:
+    pair = f"{api_key}\n{token}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(pair, digest_size=16).digest()
+
+
+def _missing() -> CredentialsMissing:
+    return CredentialsMissing("An API key and a token are both needed: X-Soracom-API-Key, X-Soracom-Token")
+
+
+def _rejected() -> TokenRejected:
+    return TokenRejected("The token is not valid with this API key or has ended; log in again")

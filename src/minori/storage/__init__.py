@@ -1,0 +1,1 @@
+"""Where things are kept: the seams (`base`), their contract suites (`contract`) and the drivers."""

@@ -1,0 +1,1 @@
+"""Reference drivers in memory: the oracle of property tests, and a store for programs that need none."""

@@ -1,0 +1,120 @@
+"""Data entries in memory: the reference driver, plain enough to be the oracle of every other."""
+
+from asyncio import Future, get_running_loop
+from bisect import bisect_left, bisect_right, insort
+
+from minori.codec.entry import encode_row
+from minori.model.entry import (
+    CategoryKey,
+    CategoryPage,
+    DataEntry,
+    EntryPage,
+    EntryWrite,
+    ResourcePage,
+    TimeRange,
+    Written,
+)
+from minori.model.resource import Resource, ResourceMetadata, ResourceType
+from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+
+
+async def open_entries(
+    url: str,  # noqa: ARG001 - every driver is opened alike
+    options: EntryStoreOptions,  # noqa: ARG001 - every driver is opened alike
+) -> EntryStore:
+    """A new, empty store; nothing ever waits in it, so it needs neither `url` nor `options`."""
+    return MemoryEntryStore()
+
+
+class MemoryEntryStore(EntryStore):
+    """Entries in dictionaries. Stable storage is the one promise it cannot keep."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Resource, dict[int, DataEntry]] = {}
+        self._times: dict[Resource, list[int]] = {}
+        self._metadata: dict[Resource, ResourceMetadata] = {}
+
+    def put(self, write: EntryWrite) -> "Future[Written]":
+        """See `EntryStore.put`."""
+        resource = write.entry.resource
+        entries = self._entries.setdefault(resource, {})
+        time = write.entry.time
+        while not write.exact and time in entries:
+            time += 1
+        overwrote = time in entries
+        if not overwrote:
+            insort(self._times.setdefault(resource, []), time)
+        entries[time] = write.entry.at(time)
+        self._metadata[resource] = write.touch(self._metadata.get(resource))
+        done: Future[Written] = get_running_loop().create_future()
+        done.set_result(Written(time, overwrote))
+        return done
+
+    async def delete(self, resource: Resource, time: int) -> bool:
+        """See `EntryStore.delete`."""
+        if self._entries.get(resource, {}).pop(time, None) is None:
+            return False
+        self._times[resource].remove(time)
+        return True
+
+    async def get(self, resource: Resource, time: int) -> bytes | None:
+        """See `EntryStore.get`."""
+        entry = self._entries.get(resource, {}).get(time)
+        return None if entry is None else encode_row(entry)
+
+    async def query(self, resource: Resource, span: TimeRange, after: int | None = None) -> EntryPage:
+        """See `EntryStore.query`."""
+        first, last = span.bounds(after)
+        times = self._times.get(resource, [])
+        inside = times[bisect_left(times, first) : bisect_right(times, last)]
+        ordered = inside[::-1] if span.descending else inside
+        page = ordered[: span.limit]
+        rows = [encode_row(self._entries[resource][time]) for time in page]
+        return EntryPage(rows, page[-1] if len(ordered) > span.limit else None)
+
+    async def query_category(
+        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None = None
+    ) -> CategoryPage:
+        """See `EntryStore.query_category`."""
+        found = [
+            (CategoryKey(time, resource.type, resource.id), entry)
+            for resource, entries in self._entries.items()
+            if resource.operator_id == operator_id
+            for time, entry in entries.items()
+            if entry.category == category and span.first <= time <= span.last
+        ]
+        found.sort(key=lambda pair: pair[0].order(), reverse=span.descending)
+        if after is not None:
+            place = after.order()
+            beyond = place.__gt__ if span.descending else place.__lt__
+            found = [pair for pair in found if beyond(pair[0].order())]
+        page = found[: span.limit]
+        rows = [(entry.resource, encode_row(entry)) for _, entry in page]
+        return CategoryPage(rows, page[-1][0] if len(found) > span.limit else None)
+
+    async def resources(
+        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+    ) -> ResourcePage:
+        """See `EntryStore.resources`."""
+        found = sorted(
+            (
+                metadata
+                for resource, metadata in self._metadata.items()
+                if resource.operator_id == operator_id
+                and (kind is None or resource.type is kind)
+                and (after is None or _order(resource.type, resource.id) > _order(*after))
+            ),
+            key=lambda metadata: _order(metadata.resource.type, metadata.resource.id),
+        )
+        return ResourcePage(found[:limit], len(found) > limit)
+
+    def status(self) -> StoreStatus:
+        """See `EntryStore.status`."""
+        return StoreStatus(0, 0, None)
+
+    async def close(self) -> None:
+        """See `EntryStore.close`."""
+
+
+def _order(kind: ResourceType, resource_id: str) -> tuple[bytes, bytes]:
+    return kind.encode(), resource_id.encode()

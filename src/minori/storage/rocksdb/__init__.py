@@ -1,0 +1,1 @@
+"""Data entries on one machine: the RocksDB driver."""

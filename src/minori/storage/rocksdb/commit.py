@@ -1,0 +1,158 @@
+"""Group commit: changes gather in one batch while the last one is being synced.
+
+No timer. With nothing in flight, the batch is committed as soon as the loop has taken in what was
+ready, so an idle server confirms at the cost of one sync and a busy one shares it.
+"""
+
+from asyncio import AbstractEventLoop, Future
+from time import perf_counter
+from typing import Any, TypeVar
+
+from rocksdict import WriteBatch
+
+from minori.errors import Overloaded, StoreFailed
+from minori.storage.base import EntryStoreOptions, StoreStatus
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.log import LogFollower, SyncThread
+
+T = TypeVar("T")
+
+
+class GroupCommit:
+    """The one writer of a database. Used on one loop alone.
+
+    A caller asks `admit`, makes its changes, then takes a future from `confirmed`. The first failed
+    write or sync ends it: everything that waits fails, and so does every later `admit`.
+    """
+
+    def __init__(self, database: Database, options: EntryStoreOptions, loop: AbstractEventLoop) -> None:
+        self._database = database
+        self._options = options
+        self._loop = loop
+        self._follower = LogFollower(database.folder)
+        self._thread = SyncThread(self._synced_on_thread)
+        self._failure: StoreFailed | None = None
+        self._scheduled = False
+        self._syncing: list[tuple[Future[Any], Any]] = []
+        self._syncing_bytes = 0
+        self._commit_began = 0.0
+        self._idle: Future[None] | None = None
+        self._start_batch()
+
+    def admit(self) -> None:
+        """Raise `StoreFailed` after a failure, `Overloaded` if too much waits."""
+        if self._failure is not None:
+            raise _again(self._failure)
+        if (
+            len(self._waiting) + len(self._syncing) >= self._options.waiting_writes
+            or self._waiting_bytes + self._syncing_bytes >= self._options.waiting_bytes
+        ):
+            raise Overloaded
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Write a key with the next commit."""
+        self._batch.put(key, value)
+        self._unwritten[key] = value
+        self._waiting_bytes += len(value)
+
+    def put_last(self, key: bytes, value: bytes) -> None:
+        """Write a key with the next commit; of several values only the last is written. `current` does not see it."""
+        self._last[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove a key with the next commit."""
+        self._batch.delete(key)
+        self._unwritten[key] = None
+
+    def current(self, key: bytes) -> bytes | None:
+        """The value of a key, counting what is not yet written."""
+        return self._unwritten[key] if key in self._unwritten else self._database.get(key)
+
+    def confirmed(self, result: T) -> "Future[T]":
+        """A future that gives `result` once all changes made so far are durable."""
+        future: Future[T] = self._loop.create_future()
+        self._waiting.append((future, result))
+        if not self._scheduled and not self._syncing:
+            self._scheduled = True
+            self._loop.call_soon(self._commit)
+        return future
+
+    def status(self) -> StoreStatus:
+        """How much waits, and the failure if there was one."""
+        waiting = len(self._waiting) + len(self._syncing)
+        reason = None if self._failure is None else self._failure.message
+        return StoreStatus(waiting, self._waiting_bytes + self._syncing_bytes, reason)
+
+    async def close(self) -> None:
+        """Confirm or fail what waits, then end the thread."""
+        while self._waiting or self._syncing:
+            self._idle = self._loop.create_future()
+            await self._idle
+        self._thread.stop()
+        self._follower.close()
+
+    def _start_batch(self) -> None:
+        self._batch = WriteBatch(raw_mode=True)
+        self._unwritten: dict[bytes, bytes | None] = {}
+        self._last: dict[bytes, bytes] = {}
+        self._waiting: list[tuple[Future[Any], Any]] = []
+        self._waiting_bytes = 0
+
+    def _commit(self) -> None:
+        self._scheduled = False
+        if not self._waiting or self._syncing:
+            return
+        for key, value in self._last.items():
+            self._batch.put(key, value)
+        batch, self._syncing, self._syncing_bytes = self._batch, self._waiting, self._waiting_bytes
+        self._start_batch()
+        self._commit_began = perf_counter()
+        try:
+            self._database.write(batch)
+            task = self._follower.written()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises plain Exception
+            self._fail("written", error)
+        else:
+            self._thread.submit(task)
+
+    def _synced_on_thread(self, error: OSError | None) -> None:
+        self._loop.call_soon_threadsafe(self._synced, error)
+
+    def _synced(self, error: OSError | None) -> None:
+        if error is not None:
+            self._fail("synced", error)
+            return
+        done, self._syncing, self._syncing_bytes = self._syncing, [], 0
+        self._options.observer.commit(len(done), perf_counter() - self._commit_began)
+        # The next sync runs while the waiters of this one are answered.
+        self._commit()
+        for future, result in done:
+            if not future.done():
+                future.set_result(result)
+        self._tell_idle()
+
+    def _fail(self, what: str, error: Exception) -> None:
+        self._failure = StoreFailed(
+            f"The entry store could not be {what} ({error}); nothing is stored until the disk is mended"
+            " and the server restarted"
+        )
+        self._failure.__cause__ = error
+        lost = self._syncing + self._waiting
+        self._syncing, self._syncing_bytes = [], 0
+        self._start_batch()
+        self._options.observer.failed(self._failure.message)
+        for future, _ in lost:
+            if not future.done():
+                # One each: an error gathers the traceback of everyone who waits for it.
+                future.set_exception(_again(self._failure))
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+
+def _again(failure: StoreFailed) -> StoreFailed:
+    again = StoreFailed(failure.message)
+    again.__cause__ = failure.__cause__
+    return again

@@ -1,0 +1,125 @@
+"""RocksDB as ordered bytes: typed, tuned, and with rocksdict's errors translated once."""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar, cast
+
+from rocksdict import BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+
+from minori.errors import DataDirectoryBroken, StoreFailed
+from minori.storage.rocksdb import keys
+
+CACHE_BYTES = 96 * 1024 * 1024
+MEMTABLE_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 16 * 1024
+CHUNK = 128
+OPEN_FILES = 512
+INFO_LOG_BYTES = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Database:
+    """One open RocksDB. Scans see the database as it was when they began."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open, or make, the database in `folder`. Raises `DataDirectoryBroken`."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._rdict = Rdict(str(folder), _tuning())
+            if self._rdict.get(keys.END) is None:
+                self._rdict.put(keys.END, keys.FENCE)
+                self._rdict.flush()
+            _sync_folder(folder)
+        except Exception as error:
+            raise DataDirectoryBroken(f"The entry store in {folder} cannot be opened: {error}") from error
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        return _read(lambda: cast("bytes | None", self._rdict.get(key)))
+
+    def values(self, start: bytes, limit: int, enough: int, *, backwards: bool) -> list[bytes]:
+        """At most `limit` values from `start` on, in key order or against it; fewer once they have `enough` bytes."""
+
+        def scan() -> list[bytes]:
+            found = cast("Iterator[bytes]", self._rdict.values(backwards=backwards, from_key=start))
+            values: list[bytes] = []
+            size = 0
+            while len(values) < limit and size < enough:
+                chunk = list(islice(found, min(CHUNK, limit - len(values))))
+                if not chunk:
+                    break
+                values += chunk
+                size += sum(map(len, chunk))
+            return values
+
+        return _read(scan)
+
+    def keys(self, start: bytes, limit: int, prefix: bytes, *, backwards: bool) -> list[bytes]:
+        """At most `limit` keys from `start` on, while they begin with `prefix`."""
+
+        def scan() -> list[bytes]:
+            found = cast("Iterator[bytes]", self._rdict.keys(backwards=backwards, from_key=start))
+            return [key for key in islice(found, limit) if key.startswith(prefix)]
+
+        return _read(scan)
+
+    def write(self, batch: WriteBatch) -> None:
+        """Hand a batch to the operating system whole; making it durable is the caller's.
+
+        Raises rocksdict's plain `Exception`; the caller stops the store with its text.
+        """
+        self._rdict.write(batch)
+
+    def close(self) -> None:
+        """Flush and let go of every file, even if the disk refuses to flush: `StoreFailed` is raised then."""
+        try:
+            self._rdict.close()
+        except Exception as error:
+            raise StoreFailed(
+                f"The entry store could not be flushed ({error}); what was confirmed is in its log, look at the disk"
+            ) from error
+
+
+def _read(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Exception as error:
+        raise StoreFailed(f"The entry store could not be read ({error}); look at the disk") from error
+
+
+def _tuning() -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(CACHE_BYTES))
+    table.set_block_size(BLOCK_BYTES)
+    # One flat index of a large file would not fit into a shard of the cache, and be read for every seek.
+    table.set_index_type(BlockBasedIndexType.two_level_index_search())
+    table.set_pin_top_level_index_and_filter(True)
+    table.set_cache_index_and_filter_blocks(True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(MEMTABLE_BYTES)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_bottommost_compression_type(DBCompressionType.zstd())
+    options.set_max_open_files(OPEN_FILES)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(INFO_LOG_BYTES)
+    return options
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the small files durable: rocksdict's own settings file is synced by nobody else."""
+    for path in [*folder.iterdir(), folder]:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            # RocksDB removes a file that it has compacted away whenever it likes.
+            continue
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

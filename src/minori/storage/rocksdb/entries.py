@@ -1,0 +1,200 @@
+"""The entry store on RocksDB: where an entry is placed, and how pages are read back."""
+
+from asyncio import Future, get_running_loop
+from bisect import bisect_left
+from pathlib import Path
+
+import msgspec
+
+from minori.codec.entry import decode_row, encode_json, encode_row, row_time
+from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite, ResourcePage, TimeRange, Written
+from minori.model.resource import Resource, ResourceMetadata, ResourceType
+from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.rocksdb import keys
+from minori.storage.rocksdb.commit import GroupCommit
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
+
+PAGE_BYTES = 16 * 1024 * 1024
+"""Bytes of rows after which a page is cut, whatever its limit (our choice)."""
+
+_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+async def open_entries(url: str, options: EntryStoreOptions) -> EntryStore:
+    """Open, or make, the store at `rocksdb:///absolute/folder`; the path is taken as it is, unescaped.
+
+    Raises `DataDirectoryBroken`.
+    """
+    database = Database(Path(url.partition("://")[2]))
+    tails = Tails(max(REMEMBERED, 2 * options.waiting_writes))
+    return RocksDBEntryStore(database, GroupCommit(database, options, get_running_loop()), tails)
+
+
+class RocksDBEntryStore(EntryStore):
+    """Rows under ordered keys. See `keys` for the layout, `commit` for how a write becomes durable."""
+
+    def __init__(self, database: Database, commit: GroupCommit, tails: Tails) -> None:
+        self._database = database
+        self._commit = commit
+        self._tails = tails
+
+    def put(self, write: EntryWrite) -> "Future[Written]":
+        """See `EntryStore.put`."""
+        self._commit.admit()
+        resource = write.entry.resource
+        tail = self._tail(resource)
+        time, old = self._place(tail, write)
+        if old is not None:
+            self._uncategorise(resource, old)
+        entry = write.entry.at(time)
+        self._commit.put(tail.prefix + keys.pack_time(time), encode_row(entry))
+        if entry.category is not None:
+            self._commit.put(_category_key(resource, entry.category, time), b"")
+        self._touch(tail, write)
+        return self._commit.confirmed(Written(time, old is not None))
+
+    async def delete(self, resource: Resource, time: int) -> bool:
+        """See `EntryStore.delete`."""
+        self._commit.admit()
+        key = keys.entry_prefix(resource) + keys.pack_time(time)
+        old = self._commit.current(key)
+        if old is None:
+            # A delete that is not yet durable may be why there is none.
+            return await self._commit.confirmed(False) if self._commit.status().waiting else False
+        self._uncategorise(resource, old)
+        self._commit.delete(key)
+        tail = self._tails.get(resource)
+        if tail is not None:
+            tail.freed(time)
+        return await self._commit.confirmed(True)
+
+    async def get(self, resource: Resource, time: int) -> bytes | None:
+        """See `EntryStore.get`."""
+        return self._database.get(keys.entry_prefix(resource) + keys.pack_time(time))
+
+    async def query(self, resource: Resource, span: TimeRange, after: int | None = None) -> EntryPage:
+        """See `EntryStore.query`."""
+        first, last = span.bounds(after)
+        if first > last:
+            return EntryPage((), None)
+        start = keys.entry_prefix(resource) + keys.pack_time(last if span.descending else first)
+        found = self._database.values(start, span.limit + 1, PAGE_BYTES, backwards=span.descending)
+        scanned = len(found)
+        rows = _inside(found, first, last, descending=span.descending)
+        if len(rows) > span.limit:
+            rows.pop()
+        elif not rows or len(rows) < scanned:
+            return EntryPage(rows, None)
+        # Full, or cut for its bytes: a scan that is neither ends at a fence.
+        return EntryPage(rows, row_time(rows[-1]))
+
+    async def query_category(
+        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None = None
+    ) -> CategoryPage:
+        """See `EntryStore.query_category`."""
+        places = self._places(keys.category_prefix(operator_id, category), span, after)
+        rows = []
+        for place in places[: span.limit]:
+            resource = Resource(operator_id, place.type, place.id)
+            row = self._database.get(keys.entry_prefix(resource) + keys.pack_time(place.time))
+            if row is not None:
+                rows.append((resource, row))
+        return CategoryPage(rows, places[span.limit - 1] if len(places) > span.limit else None)
+
+    async def resources(
+        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+    ) -> ResourcePage:
+        """See `EntryStore.resources`."""
+        operator = keys.metadata_prefix(operator_id)
+        prefix = start = operator if kind is None else operator + keys.CODES[kind]
+        if after is not None:
+            start = max(prefix, keys.metadata_key(Resource(operator_id, *after)) + b"\0")
+        found = self._database.keys(start, limit + 1, prefix, backwards=False)
+        known = [self._metadata(keys.parse_metadata_key(operator_id, key), key) for key in found[:limit]]
+        return ResourcePage([metadata for metadata in known if metadata is not None], len(found) > limit)
+
+    def status(self) -> StoreStatus:
+        """See `EntryStore.status`."""
+        return self._commit.status()
+
+    async def close(self) -> None:
+        """See `EntryStore.close`."""
+        await self._commit.close()
+        self._database.close()
+
+    def _tail(self, resource: Resource) -> Tail:
+        tail = self._tails.get(resource)
+        if tail is None:
+            tail = self._load(resource)
+            self._tails.remember(resource, tail)
+        return tail
+
+    def _load(self, resource: Resource) -> Tail:
+        prefix, metadata_key = keys.entry_prefix(resource), keys.metadata_key(resource)
+        metadata = self._metadata(resource, metadata_key)
+        if metadata is None:
+            self._commit.put(prefix, keys.FENCE)
+            self._commit.put(keys.last_fence(prefix), keys.FENCE)
+            return Tail(prefix, metadata_key, -1, None)
+        _, latest = self._database.keys(keys.last_fence(prefix), 2, prefix, backwards=True)
+        newest = keys.unpack_time(latest[len(prefix) :]) if latest != prefix else -1
+        return Tail(prefix, metadata_key, newest, metadata)
+
+    def _metadata(self, resource: Resource, key: bytes) -> ResourceMetadata | None:
+        modified = self._database.get(key)
+        if modified is None:
+            return None
+        names = _decode_names(self._database.get(keys.names_key(key)) or b"[]")
+        return ResourceMetadata(resource, keys.unpack_time(modified), names)
+
+    def _place(self, tail: Tail, write: EntryWrite) -> tuple[int, bytes | None]:
+        time = write.entry.time
+        if write.exact:
+            old = self._commit.current(tail.prefix + keys.pack_time(time)) if time <= tail.newest else None
+            tail.newest = max(tail.newest, time)
+            return time, old
+        candidate = time = tail.candidate(time)
+        while time <= tail.newest and self._commit.current(tail.prefix + keys.pack_time(time)) is not None:
+            time += 1
+        tail.taken(candidate, time)
+        return time, None
+
+    def _uncategorise(self, resource: Resource, row: bytes) -> None:
+        entry = decode_row(resource, row)
+        if entry.category is not None:
+            self._commit.delete(_category_key(resource, entry.category, entry.time))
+
+    def _touch(self, tail: Tail, write: EntryWrite) -> None:
+        old, new = tail.metadata, write.touch(tail.metadata)
+        if old is None or new.attribute_names is not old.attribute_names:
+            self._commit.put_last(keys.names_key(tail.metadata_key), encode_json(new.attribute_names))
+        self._commit.put_last(tail.metadata_key, keys.pack_time(new.last_modified_time))
+        tail.metadata = new
+
+    def _places(self, prefix: bytes, span: TimeRange, after: CategoryKey | None) -> list[CategoryKey]:
+        start = prefix + keys.pack_time(span.last if span.descending else span.first)
+        start += b"\xff" if span.descending else b""
+        if after is not None:
+            place = keys.category_key(prefix, after)
+            start = min(start, place) if span.descending else max(start, place)
+        found = self._database.keys(start, span.limit + 2, prefix, backwards=span.descending)
+        places = [keys.parse_category_key(prefix, key) for key in found]
+        return [place for place in places if span.first <= place.time <= span.last and place != after]
+
+
+def _inside(rows: list[bytes], first: int, last: int, *, descending: bool) -> list[bytes]:
+    """The rows of a scan up to the first fence or the first time outside, whichever comes earlier."""
+    if keys.FENCE in rows:
+        del rows[rows.index(keys.FENCE) :]
+    if rows and not first <= row_time(rows[-1]) <= last:
+        if descending:
+            del rows[bisect_left(rows, -first + 1, key=lambda row: -row_time(row)) :]
+        else:
+            del rows[bisect_left(rows, last + 1, key=row_time) :]
+    return rows
+
+
+def _category_key(resource: Resource, category: str, time: int) -> bytes:
+    prefix = keys.category_prefix(resource.operator_id, category)
+    return keys.category_key(prefix, CategoryKey(time, resource.type, resource.id))

@@ -1,0 +1,97 @@
+"""The keys of the entry store: bytes whose order is the order of reading.
+
+One letter says what a key is for. Names end with NUL, which no name contains, so that a shorter name
+sorts before a longer one that begins with it. A time is eight bytes, big-endian.
+
+| key | value |
+|---|---|
+| `E` operator NUL type id NUL time | the row (`codec.entry`) |
+| `E` operator NUL type id NUL | empty: the fence before a resource's first row |
+| `E` operator NUL type id NUL, nine bytes FF | empty: the fence behind its last row |
+| `F` | empty: the fence behind the last resource |
+| `C` operator NUL category NUL time type id | empty: the entry that carries the category |
+| `M` operator NUL type id | when the resource was last written, as a time |
+| `N` operator NUL type id | the resource's attribute names, a JSON array |
+
+The fences stop a scan at the end of a resource without a look at the keys it passes.
+"""
+
+import struct
+from typing import Final
+
+from minori.model.entry import CategoryKey
+from minori.model.resource import Resource, ResourceType
+
+CODES: Final = {
+    ResourceType.DEVICE: b"\x01",
+    ResourceType.LORA_DEVICE: b"\x02",
+    ResourceType.SIGFOX_DEVICE: b"\x03",
+    ResourceType.SIM: b"\x04",
+    ResourceType.SORA_CAM: b"\x05",
+    ResourceType.SUBSCRIBER: b"\x06",
+}
+"""One byte a type, in the order of the types' names. Part of the stored form: never reuse one."""
+
+TYPES: Final = {code[0]: kind for kind, code in CODES.items()}
+
+FENCE: Final = b""
+"""The value of every fence; a row is never empty."""
+
+END: Final = b"F"
+"""The key of the fence behind the last resource."""
+
+_time = struct.Struct(">Q")
+pack_time = _time.pack
+
+
+def unpack_time(packed: bytes) -> int:
+    """The time that `pack_time` packed."""
+    time: int = _time.unpack(packed)[0]
+    return time
+
+
+def entry_prefix(resource: Resource) -> bytes:
+    """What all keys of a resource's rows begin with; also the key of the fence before them."""
+    return b"E%b\0%b%b\0" % (resource.operator_id.encode(), CODES[resource.type], resource.id.encode())
+
+
+def last_fence(prefix: bytes) -> bytes:
+    """The key of the fence behind the rows under `prefix`."""
+    return prefix + b"\xff" * 9
+
+
+def category_prefix(operator_id: str, category: str) -> bytes:
+    """What all keys of a category begin with."""
+    return b"C%b\0%b\0" % (operator_id.encode(), category.encode())
+
+
+def category_key(prefix: bytes, place: CategoryKey) -> bytes:
+    """The key of one entry within the category under `prefix`."""
+    return b"%b%b%b%b" % (prefix, pack_time(place.time), CODES[place.type], place.id.encode())
+
+
+def parse_category_key(prefix: bytes, key: bytes) -> CategoryKey:
+    """The place that a key under `prefix` stands for."""
+    rest = key[len(prefix) :]
+    return CategoryKey(unpack_time(rest[:8]), TYPES[rest[8]], rest[9:].decode())
+
+
+def metadata_prefix(operator_id: str) -> bytes:
+    """What the keys of all resources of an operator begin with."""
+    return b"M%b\0" % operator_id.encode()
+
+
+def metadata_key(resource: Resource) -> bytes:
+    """The key of when a resource was last written."""
+    return b"%b%b%b" % (metadata_prefix(resource.operator_id), CODES[resource.type], resource.id.encode())
+
+
+def parse_metadata_key(operator_id: str, key: bytes) -> Resource:
+    """The resource whose metadata key this is."""
+    rest = key[len(metadata_prefix(operator_id)) :]
+    return Resource(operator_id, TYPES[rest[0]], rest[1:].decode())
+
+
+def names_key(metadata: bytes) -> bytes:
+    """The key of a resource's attribute names, from its metadata key."""
+    return b"N" + metadata[1:]

@@ -1,0 +1,62 @@
+"""Fixtures that several kinds of test share: running servers, and their logs beside a failure."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from serving import STDERR_TAIL, Serve, Server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running demo server that tests share, one a worker: write to resources of your own."""
+    with Server(tmp_path_factory.mktemp("shared") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def headers(server: Server) -> dict[str, str]:
+    """The two headers of every API call to `server`."""
+    return server.login()
+
+
+@pytest.fixture
+def own_server(serve: Serve) -> Server:
+    """A running demo server for one test alone."""
+    return serve()
+
+
+@pytest.fixture
+def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Serve]:
+    """Starts servers with flags, environment or a wrapper of the test's choice."""
+    started: list[Server] = []
+    request.node.servers = started
+    with ExitStack() as stack:
+
+        def start(
+            *flags: str,
+            demo: bool = True,
+            environment: Mapping[str, str] | None = None,
+            prefix: Sequence[str] = (),
+            data_dir: Path | None = None,
+        ) -> Server:
+            folder = data_dir or tmp_path / f"data{len(started)}"
+            server = Server(folder, *flags, demo=demo, environment=environment, prefix=prefix).start()
+            started.append(server)
+            stack.callback(server.close)
+            return server
+
+        yield start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        arguments = getattr(item, "funcargs", {}).values()
+        servers = [*getattr(item, "servers", ()), *(value for value in arguments if isinstance(value, Server))]
+        for server in dict.fromkeys(servers):
+            report.sections.append((f"standard error of {server.data_dir.name}", server.stderr[-STDERR_TAIL:]))
+    return report

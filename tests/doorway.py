@@ -1,0 +1,213 @@
+"""A house with doors for tests: the real service on the memory store, whose confirmations can be held back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import msgspec
+import uvloop
+
+from minori.codec.entry import decode_row
+from minori.config.address import Endpoint
+from minori.config.settings import Limits
+from minori.doors.datagram import DatagramDoor
+from minori.doors.http import HttpDoor
+from minori.doors.sockets import pair
+from minori.doors.stream import StreamDoor
+from minori.errors import Overloaded, StoreFailed
+from minori.model.entry import PAGE_LIMIT, DataEntry, EntryWrite, TimeRange, Written
+from minori.model.registry import Group, Session, Sim
+from minori.model.resource import Resource, ResourceType
+from minori.observe.metrics import Metrics
+from minori.service.admission import Admission
+from minori.service.ingest import IngestService
+from minori.service.registry import Registry
+from minori.storage.base import Put
+from minori.storage.memory.catalog import MemoryCatalog
+from minori.storage.memory.entries import MemoryEntryStore
+
+OPERATOR = "OP0000000001"
+KNOWN = "127.0.0.1"
+NO_GROUP = "127.0.0.2"
+NOT_ENABLED = "127.0.0.3"
+UNKNOWN = "127.0.0.4"
+IMSI = {KNOWN: "001010000000001", NO_GROUP: "001010000000002", NOT_ENABLED: "001010000000003"}
+ANYWHERE = Endpoint("127.0.0.1", 0)
+SECONDS = 20
+"""How long a test waits for what must come; it is never reached by a door that works."""
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "uvloop": uvloop.new_event_loop,
+    "asyncio": asyncio.new_event_loop,
+}
+
+
+def run(main: Coroutine[Any, Any, None], loop: str = "uvloop") -> None:
+    """Run a test's coroutine on a loop of its own, with an end to all waiting.
+
+    Whatever a callback raised, or left unlooked at, fails the test too.
+    """
+    unforeseen: list[dict[str, Any]] = []
+
+    async def bounded() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unforeseen.append(context))
+        async with asyncio.timeout(SECONDS):
+            await main
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(bounded())
+    assert unforeseen == []
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop run until something is true that has no event of its own."""
+    while not true():  # noqa: ASYNC110 - a door tells nobody when it pauses, closes or counts
+        await asyncio.sleep(0.001)
+
+
+class SlowStore(MemoryEntryStore):
+    """The memory store on a disk that can be slow (`held`), behind (`full`) or broken (`broken`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = False
+        self.full = False
+        self.broken = False
+        self._waiting: list[tuple[asyncio.Future[Written], Written]] = []
+        self._arrived = asyncio.Event()
+
+    def put(self, write: EntryWrite) -> "asyncio.Future[Written]":
+        if self.broken:
+            raise StoreFailed("The disk refused a sync")
+        if self.full:
+            raise Overloaded
+        written = super().put(write)
+        if not self.held:
+            return written
+        later: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.append((later, written.result()))
+        self._arrived.set()
+        return later
+
+    async def arrived(self, writes: int = 1) -> None:
+        """Return once so many writes are held."""
+        while len(self._waiting) < writes:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes are held."""
+        return len(self._waiting)
+
+    def release(self) -> None:
+        """Confirm what is held."""
+        for later, written in self._waiting:
+            later.set_result(written)
+        self._waiting.clear()
+
+    def fail(self) -> None:
+        """Let the sync of what is held fail."""
+        for later, _ in self._waiting:
+            later.set_exception(StoreFailed("The disk refused a sync"))
+        self._waiting.clear()
+
+
+class House:
+    """One ingest service with its store, and doors on demand."""
+
+    def __init__(self, **limits: int) -> None:
+        self.limits = msgspec.structs.replace(Limits(), **limits)
+        self.metrics = Metrics()
+        self.store = SlowStore()
+        self.catalog = MemoryCatalog()
+        self.registry = Registry(self.catalog)
+        clock = count(1_700_000_000_000, 1000)
+        self.ingest = IngestService(
+            self.store, self.registry, self.metrics, lambda: next(clock), self.limits.payload_bytes
+        )
+
+    async def furnish(self) -> None:
+        """Three SIMs on three loopback addresses: one that may store, one in no group, one without Harvest."""
+        groups = {KNOWN: "enabled", NO_GROUP: None, NOT_ENABLED: "disabled"}
+        options: dict[str, dict[str, Any]] = {"enabled": {"SoracomHarvest": {"enabled": True}}, "disabled": {}}
+        for name, configuration in options.items():
+            await self.catalog.apply(Put(Group(name, OPERATOR, {}, configuration, 0, 0)))
+        for address, group in groups.items():
+            imsi = IMSI[address]
+            await self.catalog.apply(
+                Put(Sim(f"8981{imsi}", imsi, OPERATOR, group, "active", {}, 0, 0)), Put(Session(address, imsi))
+            )
+        await self.catalog.apply(Put(Session("::1", IMSI[KNOWN])))
+        await self.registry.refresh()
+
+    def admission(self) -> Admission:
+        return Admission(self.limits.connections, self.limits.connections_per_address)
+
+    @asynccontextmanager
+    async def http(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[HttpDoor]:
+        """An HTTP door that is drained at the end."""
+        door = HttpDoor(self.ingest, self.admission(), self.limits, self.metrics)
+        await door.start(endpoint)
+        try:
+            yield door
+        finally:
+            await door.drain()
+
+    @asynccontextmanager
+    async def stream(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[StreamDoor]:
+        """A TCP door that is drained at the end."""
+        door = StreamDoor("door-stream", self.ingest, self.admission(), self.limits, self.metrics)
+        await door.start(endpoint)
+        try:
+            yield door
+        finally:
+            await door.drain()
+
+    @asynccontextmanager
+    async def datagram(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[DatagramDoor]:
+        """A UDP door that is drained at the end."""
+        door = DatagramDoor("door-stream", self.ingest, self.limits, self.metrics)
+        await door.start(endpoint)
+        try:
+            yield door
+        finally:
+            await door.drain()
+
+    @asynccontextmanager
+    async def both(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[tuple[StreamDoor, DatagramDoor]]:
+        """A TCP and a UDP door on one port."""
+        stream = StreamDoor("door-stream", self.ingest, self.admission(), self.limits, self.metrics)
+        datagram = DatagramDoor("door-stream", self.ingest, self.limits, self.metrics)
+        stream_socket, datagram_socket = pair(endpoint)
+        stream.serve(stream_socket)
+        datagram.serve(datagram_socket)
+        try:
+            yield stream, datagram
+        finally:
+            await stream.drain()
+            await datagram.drain()
+
+    async def entries(self, address: str = KNOWN) -> list[DataEntry]:
+        """What is stored for the SIM behind `address`, oldest first."""
+        resource = Resource(OPERATOR, ResourceType.SUBSCRIBER, IMSI[address])
+        page = await self.store.query(resource, TimeRange(descending=False, limit=PAGE_LIMIT))
+        return [decode_row(resource, row) for row in page.rows]
+
+    async def contents(self) -> list[str]:
+        """The contents of `entries()`."""
+        return [entry.content for entry in await self.entries()]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a sample by its exposed name, 0 if it has not been counted."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def house(**limits: int) -> AsyncIterator[House]:
+    """A furnished house."""
+    built = House(**limits)
+    await built.furnish()
+    yield built

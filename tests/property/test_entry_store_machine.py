@@ -1,0 +1,247 @@
+"""RocksDB against memory: whatever is done to both, they answer alike."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from minori.model.entry import (
+    MAX_TIME,
+    PAGE_LIMIT,
+    CategoryKey,
+    CategoryPage,
+    DataEntry,
+    EntryPage,
+    EntryWrite,
+    ResourcePage,
+    TimeRange,
+    Written,
+)
+from minori.model.resource import Resource, ResourceType
+from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.contract.entry_story import Watcher
+from minori.storage.memory.entries import MemoryEntryStore
+from minori.storage.rocksdb.commit import GroupCommit
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.entries import RocksDBEntryStore
+from minori.storage.rocksdb.tail import Tails
+
+T = TypeVar("T")
+Placed = asyncio.Future[Written]
+
+MOST_WAITING = 6
+"""How many writes may wait, and how many resources are remembered: few, so that some are forgotten."""
+
+OPERATORS = ("OP1", "OP10")
+TYPES = (ResourceType.DEVICE, ResourceType.SUBSCRIBER)
+IDS = ("a", "a\x01", "ab", "é")
+CATEGORIES = ("c", "cc")
+
+operators = st.sampled_from(OPERATORS)
+types = st.sampled_from(TYPES)
+ids = st.sampled_from(IDS)
+# Half of what happens happens to one resource, and within a few milliseconds, so that it meets there.
+resources = st.just(Resource(OPERATORS[0], TYPES[1], IDS[0])) | st.builds(Resource, operators, types, ids)
+times = st.one_of(st.integers(0, 4), st.integers(0, 9), st.sampled_from((255, 256, MAX_TIME - 1, MAX_TIME)))
+limits = st.one_of(st.integers(1, 4), st.integers(1, 20))
+spans = st.builds(TimeRange, st.just(0) | times, st.just(MAX_TIME) | times, st.booleans(), limits)
+places = st.builds(CategoryKey, times, types, ids)
+contents = st.text(st.sampled_from('a"é\n\0'), max_size=3)
+entries = st.builds(
+    DataEntry, resources, times, contents, st.just("text/plain"), st.none() | st.sampled_from(CATEGORIES)
+)
+names = st.lists(st.sampled_from(("x", "y", "é")), max_size=2).map(tuple)
+exact_writes = st.builds(EntryWrite, entries, st.integers(0, 9), st.just(True), names)
+# The clock stays away from the end of time, where there is no next millisecond.
+placed_writes = st.builds(
+    EntryWrite, entries.map(lambda entry: entry.at(entry.time % 257)), st.integers(0, 9), st.just(False), names
+)
+writes = st.one_of(exact_writes, placed_writes)
+
+
+class EntryStores(RuleBasedStateMachine):
+    """Two stores side by side. Writes are left waiting until something is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = Path(tempfile.mkdtemp())
+        self.waiting: list[tuple[Placed, Placed]] = []
+        self.watcher = Watcher()
+        self.memory = MemoryEntryStore()
+        self.rocks = self.run(self.opened())
+
+    def teardown(self) -> None:
+        self.run(self.settled())
+        self.run(self.rocks.close())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(doing)
+
+    async def opened(self) -> EntryStore:
+        database = Database(self.folder)
+        options = EntryStoreOptions(self.watcher, waiting_writes=MOST_WAITING)
+        commit = GroupCommit(database, options, asyncio.get_running_loop())
+        return RocksDBEntryStore(database, commit, Tails(MOST_WAITING))
+
+    async def settled(self) -> None:
+        for rocks, memory in self.waiting:
+            assert await rocks == await memory
+        self.waiting.clear()
+
+    def both(self, ask: Callable[[EntryStore], Coroutine[Any, Any, T]]) -> tuple[T, T]:
+        async def asked() -> tuple[T, T]:
+            await self.settled()
+            return await ask(self.rocks), await ask(self.memory)
+
+        return self.run(asked())
+
+    def page(self, resource: Resource, span: TimeRange, after: int | None) -> EntryPage:
+        rocks, memory = self.both(lambda store: store.query(resource, span, after))
+        assert (list(rocks.rows), rocks.next_after) == (list(memory.rows), memory.next_after)
+        return rocks
+
+    def category_page(
+        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None
+    ) -> CategoryPage:
+        rocks, memory = self.both(lambda store: store.query_category(operator_id, category, span, after))
+        assert (list(rocks.rows), rocks.next_after) == (list(memory.rows), memory.next_after)
+        return rocks
+
+    def resource_page(
+        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+    ) -> ResourcePage:
+        rocks, memory = self.both(lambda store: store.resources(operator_id, kind, after, limit))
+        assert (list(rocks.resources), rocks.more) == (list(memory.resources), memory.more)
+        return rocks
+
+    @initialize(burst=st.lists(placed_writes, min_size=3, max_size=MOST_WAITING))
+    def begin(self, burst: list[EntryWrite]) -> None:
+        self.put(burst)
+
+    @rule(burst=st.lists(writes, min_size=1, max_size=MOST_WAITING))
+    def put(self, burst: list[EntryWrite]) -> None:
+        async def put() -> None:
+            if len(self.waiting) + len(burst) > MOST_WAITING:
+                await self.settled()
+            self.waiting += [(self.rocks.put(write), self.memory.put(write)) for write in burst]
+
+        self.run(put())
+
+    @rule(write=placed_writes, more=st.integers(1, MOST_WAITING - 1))
+    def burst(self, write: EntryWrite, more: int) -> None:
+        self.put([write] * (more + 1))
+
+    @rule(resource=resources, time=times)
+    def delete(self, resource: Resource, time: int) -> None:
+        async def delete() -> None:
+            if len(self.waiting) == MOST_WAITING:
+                await self.settled()
+            assert await self.rocks.delete(resource, time) == await self.memory.delete(resource, time)
+
+        self.run(delete())
+
+    @rule(write=writes)
+    def put_in_place_of_what_is_being_deleted(self, write: EntryWrite) -> None:
+        async def put() -> None:
+            await self.settled()
+            gone = asyncio.ensure_future(self.rocks.delete(write.entry.resource, write.entry.time))
+            await asyncio.sleep(0)
+            was_there = await self.memory.delete(write.entry.resource, write.entry.time)
+            self.waiting.append((self.rocks.put(write), self.memory.put(write)))
+            assert await gone == was_there
+
+        self.run(put())
+
+    @rule(resource=resources, descending=st.booleans())
+    def delete_an_end(self, *, resource: Resource, descending: bool) -> None:
+        page = self.page(resource, TimeRange(descending=descending, limit=1), None)
+        if page.rows:
+            self.delete(resource, int(page.rows[0].split(b",")[0].removeprefix(b'"time":')))
+
+    @rule(resource=resources, time=times)
+    def get(self, resource: Resource, time: int) -> None:
+        rocks, memory = self.both(lambda store: store.get(resource, time))
+        assert rocks == memory
+
+    @rule(resource=resources, span=spans, after=st.none() | times)
+    def query(self, resource: Resource, span: TimeRange, after: int | None) -> None:
+        self.page(resource, span, after)
+
+    @rule(resource=resources, span=spans)
+    def join_pages(self, resource: Resource, span: TimeRange) -> None:
+        whole = self.page(resource, TimeRange(span.first, span.last, span.descending, PAGE_LIMIT), None)
+        page = self.page(resource, span, None)
+        joined = list(page.rows)
+        while page.next_after is not None:
+            page = self.page(resource, span, page.next_after)
+            joined += page.rows
+        assert joined == list(whole.rows)
+
+    @rule(operator_id=operators, category=st.sampled_from(CATEGORIES), span=spans, after=st.none() | places)
+    def query_category(self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None) -> None:
+        self.category_page(operator_id, category, span, after)
+
+    @rule(operator_id=operators, category=st.sampled_from(CATEGORIES), span=spans)
+    def join_category_pages(self, operator_id: str, category: str, span: TimeRange) -> None:
+        unpaged = TimeRange(span.first, span.last, span.descending, PAGE_LIMIT)
+        whole = self.category_page(operator_id, category, unpaged, None)
+        page = self.category_page(operator_id, category, span, None)
+        joined = list(page.rows)
+        while page.next_after is not None:
+            page = self.category_page(operator_id, category, span, page.next_after)
+            joined += page.rows
+        assert joined == list(whole.rows)
+
+    @rule(operator_id=operators, kind=st.none() | types, after=st.none() | st.tuples(types, ids), limit=limits)
+    def list_resources(
+        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+    ) -> None:
+        self.resource_page(operator_id, kind, after, limit)
+
+    @rule(settle=st.booleans())
+    def reopen(self, *, settle: bool) -> None:
+        async def reopen() -> None:
+            if settle:
+                await self.settled()
+            await self.rocks.close()
+            self.rocks = await self.opened()
+
+        self.run(reopen())
+
+    @precondition(lambda self: not self.waiting)
+    @invariant()
+    def nothing_waits_in_a_store_that_is_well(self) -> None:
+        assert self.rocks.status() == StoreStatus(0, 0, None)
+        assert not self.watcher.reasons
+
+
+def profile(examples: int, steps: int) -> settings:
+    return settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+def test_rocksdb_answers_as_memory_does() -> None:
+    run_state_machine_as_test(EntryStores, settings=profile(50, 40))
+
+
+@pytest.mark.slow
+def test_rocksdb_answers_as_memory_does_for_long() -> None:
+    run_state_machine_as_test(EntryStores, settings=profile(500, 80))

@@ -1,0 +1,206 @@
+"""A device at each door: it sends a payload, and tells what it was told."""
+
+import asyncio
+import json
+import socket
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Self
+
+from msgspec import Struct
+
+from minori.config.address import Endpoint
+
+REPLY_BYTES = 1024
+"""What samples of the field give `recv`."""
+
+
+class Told(Struct, frozen=True):
+    """What a device was told: `stored`, `refused` or `busy`, and the sentence, if there was one."""
+
+    outcome: str
+    message: str = ""
+
+
+class Answer(Struct, frozen=True):
+    """An HTTP answer; the names of `fields` are in lower case."""
+
+    status: int
+    reason: str
+    fields: Mapping[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> str:
+        """The sentence of an error."""
+        told = json.loads(self.body)["message"]
+        assert isinstance(told, str)
+        return told
+
+
+class Line:
+    """A TCP connection whose bytes a test writes and reads as it likes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
+        """Connect, from the address `source` if given."""
+        local = None if source is None else (source, 0)
+        return cls(*await asyncio.open_connection(endpoint.host, endpoint.port, local_addr=local))
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def reply(self) -> bytes:
+        """What one read returns."""
+        return await self.reader.read(REPLY_BYTES)
+
+    async def answer(self) -> Answer:
+        """The next HTTP answer; `IncompleteReadError` if the connection ends first."""
+        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+        fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        _, status, reason = first.split(" ", 2)
+        body = await self.reader.readexactly(int(fields.get("content-length", "0")))
+        return Answer(int(status), reason, fields, body)
+
+    async def ended(self) -> bool:
+        """Wait until the peer ends its side; true if nothing more came before, and no reset."""
+        return await self.reader.read() == b""
+
+    def finish(self) -> None:
+        """Say that nothing more is sent."""
+        self.writer.write_eof()
+
+    async def close(self) -> None:
+        self.writer.close()
+        try:
+            await self.writer.wait_closed()
+        except OSError:
+            # The peer was first; either way it is closed.
+            return
+
+    def reset(self) -> None:
+        """End with a reset, as a device does whose power goes."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Device(ABC):
+    """A sender at one door."""
+
+    @abstractmethod
+    async def send(self, body: bytes) -> None:
+        """Send one payload and do not wait."""
+
+    @abstractmethod
+    async def told(self) -> Told:
+        """The next outcome."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Be gone."""
+
+    async def tell(self, body: bytes) -> Told:
+        """Send one payload and wait for the outcome."""
+        await self.send(body)
+        return await self.told()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class HttpDevice(Device):
+    """Posts as octets, so that a payload is stored as over the other doors."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
+        return cls(await Line.open(endpoint, source))
+
+    async def send(self, body: bytes) -> None:
+        await self._line.send(post(body, "Content-Type: application/octet-stream"))
+
+    async def told(self) -> Told:
+        answer = await self._line.answer()
+        if answer.status == 201:
+            return Told("stored")
+        return Told("busy" if answer.status == 503 else "refused", answer.message)
+
+    async def close(self) -> None:
+        await self._line.close()
+
+
+class StreamDevice(Device):
+    """Sends over TCP."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
+        return cls(await Line.open(endpoint, source))
+
+    async def send(self, body: bytes) -> None:
+        await self._line.send(body)
+
+    async def told(self) -> Told:
+        return _reply(await self._line.reply())
+
+    async def close(self) -> None:
+        await self._line.close()
+
+
+class DatagramDevice(Device):
+    """Sends over UDP."""
+
+    def __init__(self, opened: socket.socket, endpoint: Endpoint) -> None:
+        self._socket = opened
+        self._to = (endpoint.host, endpoint.port)
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
+        opened = socket.socket(socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET, socket.SOCK_DGRAM)
+        opened.setblocking(False)
+        opened.bind((source or endpoint.host, 0))
+        return cls(opened, endpoint)
+
+    async def send(self, body: bytes) -> None:
+        self._socket.sendto(body, self._to)
+
+    async def told(self) -> Told:
+        return _reply(await self.reply())
+
+    async def reply(self) -> bytes:
+        """The next datagram."""
+        return await asyncio.get_running_loop().sock_recv(self._socket, REPLY_BYTES)
+
+    async def close(self) -> None:
+        self._socket.close()
+
+
+def _reply(reply: bytes) -> Told:
+    word, _, message = reply.decode().partition(" ")
+    return Told({"201": "stored", "400": "refused", "503": "busy"}[word], message)
+
+
+def post(body: bytes, *fields: str, target: str = "/") -> bytes:
+    """A request with a `Content-Length` and further header lines."""
+    lines = [f"POST {target} HTTP/1.1", "Host: harvest.soracom.io", *fields, f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -1,0 +1,181 @@
+"""Who stands behind a source address, by the sessions, SIMs and groups of a real catalog."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from minori.errors import HarvestDisabled, NoGroup, UnknownSender
+from minori.model.registry import Group, Session, Sim
+from minori.model.resource import Resource, ResourceType
+from minori.service import registry as registry_module
+from minori.service.registry import Registry, Sender
+from minori.storage.base import Put, Remove
+from minori.storage.memory.catalog import MemoryCatalog
+
+OPERATOR = "OP0000000001"
+ON = {"SoracomHarvest": {"enabled": True}}
+
+
+def sim(imsi: str, group_id: str | None = "on", operator_id: str = OPERATOR) -> Sim:
+    return Sim(f"sim-{imsi}", imsi, operator_id, group_id, "active", {}, 1, 1)
+
+
+def group(group_id: str, configuration: dict[str, dict[str, Any]]) -> Group:
+    return Group(group_id, OPERATOR, {}, configuration, 1, 1)
+
+
+def sender(imsi: str, category: str | None = None, operator_id: str = OPERATOR) -> Sender:
+    return Sender(Resource(operator_id, ResourceType.SUBSCRIBER, imsi), category)
+
+
+class House:
+    """A registry on a catalog with these records, and a group `on` that has enabled Harvest Data."""
+
+    def __init__(self, *records: Group | Session | Sim) -> None:
+        self.catalog = MemoryCatalog()
+        self.registry = Registry(self.catalog)
+        self.change(group("on", ON), *records)
+
+    def change(self, *records: Group | Session | Sim) -> None:
+        async def change() -> None:
+            await self.catalog.apply(*[Put(record) for record in records])
+            await self.registry.refresh()
+
+        asyncio.run(change())
+
+    def sender(self, address: str) -> Sender:
+        return self.registry.sender(address)
+
+
+def house_of(*networks: str) -> House:
+    """Each network has a SIM whose IMSI is the network's name."""
+    return House(*[sim(network) for network in networks], *[Session(network, network) for network in networks])
+
+
+def test_a_session_maps_an_address_to_its_sim() -> None:
+    house = House(sim("001"), Session("192.0.2.7/32", "001"))
+    assert house.sender("192.0.2.7") == sender("001")
+
+
+def test_the_longest_match_wins() -> None:
+    house = house_of("10.0.0.0/8", "10.1.2.0/24", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0")
+    found = [
+        house.sender(address).resource.id for address in ("10.1.2.3", "10.1.2.4", "10.1.3.4", "10.2.3.4", "9.9.9.9")
+    ]
+    assert found == ["10.1.2.3/32", "10.1.2.0/24", "10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0"]
+
+
+def test_an_ipv6_address_has_its_session() -> None:
+    house = house_of("2001:db8::/32", "2001:db8:1::/48", "::1/128")
+    found = [
+        house.sender(address).resource.id for address in ("2001:db8::1", "2001:DB8:1:0::9", "::1", "0:0:0:0:0:0:0:1")
+    ]
+    assert found == ["2001:db8::/32", "2001:db8:1::/48", "::1/128", "::1/128"]
+
+
+def test_a_network_of_one_family_says_nothing_of_the_other() -> None:
+    house = house_of("::/0")
+    with pytest.raises(UnknownSender):
+        house.sender("127.0.0.1")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.8", "::2", "nonsense", ""])
+def test_an_address_without_a_session_is_refused(address: str) -> None:
+    house = house_of("192.0.2.7/32", "::1/128")
+    with pytest.raises(UnknownSender) as refused:
+        house.sender(address)
+    assert refused.value.message == f"No SIM is known for {address}"
+
+
+def test_a_session_of_a_sim_that_is_gone_is_refused() -> None:
+    house = House(Session("127.0.0.0/8", "001"))
+    with pytest.raises(UnknownSender, match=r"^No SIM is known for 127\.0\.0\.1$"):
+        house.sender("127.0.0.1")
+
+
+@pytest.mark.parametrize("group_id", [None, "gone"])
+def test_a_sim_in_no_group_is_refused_in_harvests_own_words(group_id: str | None) -> None:
+    house = House(sim("440100000000001", group_id), Session("127.0.0.0/8", "440100000000001"))
+    with pytest.raises(NoGroup) as refused:
+        house.sender("127.0.0.1")
+    assert refused.value.message == "No group ID is specified: 440100000000001"
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {},
+        {"SoracomHarvest": {}},
+        {"SoracomHarvest": {"enabled": False}},
+        {"SoracomHarvest": {"enabled": "true"}},
+        {"SoracomHarvest": {"enabled": 1}},
+        {"SoracomBeam": {"enabled": True}},
+    ],
+)
+def test_a_group_without_harvest_is_refused_in_harvests_own_words(configuration: dict[str, dict[str, Any]]) -> None:
+    house = House(group("off", configuration), sim("001", "off"), Session("127.0.0.0/8", "001"))
+    with pytest.raises(HarvestDisabled) as refused:
+        house.sender("127.0.0.1")
+    assert refused.value.message == "Configuration for SORACOM Harvest is not found"
+
+
+@pytest.mark.parametrize(("said", "category"), [("plant", "plant"), ("", None), (7, None), (None, None)])
+def test_the_category_is_the_groups_if_it_is_a_name(said: Any, category: str | None) -> None:
+    options = {"SoracomHarvest": {"enabled": True, "category": said}}
+    house = House(group("g", options), sim("001", "g"), Session("127.0.0.0/8", "001"))
+    assert house.sender("127.0.0.1") == sender("001", category)
+
+
+def test_a_change_of_the_catalog_counts_from_the_next_refresh_on() -> None:
+    house = House(sim("001"), sim("002"), Session("127.0.0.0/8", "001"))
+    assert house.sender("127.0.0.1") == sender("001")
+    house.change(Session("127.0.0.1/32", "002"), group("on", {"SoracomHarvest": {"enabled": True, "category": "c"}}))
+    assert house.sender("127.0.0.1") == sender("002", "c")
+
+
+def test_a_sender_that_was_refused_is_let_in_after_a_refresh() -> None:
+    house = House(sim("001", None), Session("127.0.0.0/8", "001"))
+    with pytest.raises(NoGroup):
+        house.sender("127.0.0.1")
+    house.change(sim("001"))
+    assert house.sender("127.0.0.1") == sender("001")
+
+
+def test_a_sender_is_refused_after_its_session_ended() -> None:
+    house = House(sim("001"), Session("127.0.0.0/8", "001"))
+    assert house.sender("127.0.0.1") == sender("001")
+    asyncio.run(house.catalog.apply(Remove(Session("127.0.0.0/8", "001"))))
+    house.change()
+    with pytest.raises(UnknownSender):
+        house.sender("127.0.0.1")
+
+
+def test_a_registry_knows_nobody_before_its_first_refresh() -> None:
+    with pytest.raises(UnknownSender):
+        Registry(MemoryCatalog()).sender("127.0.0.1")
+
+
+def test_no_more_addresses_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_module, "REMEMBERED", 3)
+    house = House(sim("001"), Session("127.0.0.0/8", "001"))
+    for last in range(10):
+        assert house.sender(f"127.0.0.{last}") == sender("001")
+        assert len(house.registry._senders) <= 3
+
+
+def test_a_sim_is_found_by_its_id_and_by_its_imsi_by_its_operator_alone() -> None:
+    mine = sim("001")
+    registry = House(mine, sim("002", operator_id="OP2")).registry
+    assert registry.sim(OPERATOR, "sim-001") == registry.sim_by_imsi(OPERATOR, "001") == mine
+    assert registry.sim(OPERATOR, "sim-002") is None
+    assert registry.sim_by_imsi(OPERATOR, "002") is None
+    assert registry.sim(OPERATOR, "001") is None
+    assert registry.sim_by_imsi(OPERATOR, "sim-001") is None
+
+
+def test_an_operators_sims_are_listed_by_imsi_in_pages() -> None:
+    registry = House(*[sim(imsi) for imsi in ("3", "1", "2", "10")], sim("11", operator_id="OP2")).registry
+    assert [found.imsi for found in registry.sims(OPERATOR)] == ["1", "10", "2", "3"]
+    assert [found.imsi for found in registry.sims(OPERATOR, "10", 1)] == ["2"]
+    assert registry.sims("OP3") == []

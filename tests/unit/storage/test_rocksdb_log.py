@@ -1,0 +1,356 @@
+"""The write-ahead log is followed and synced from outside; a sync that fails ends it all."""
+
+import asyncio
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from minori.errors import Overloaded, StoreFailed
+from minori.model.entry import Written
+from minori.storage.base import EntryStore, EntryStoreOptions
+from minori.storage.contract.entry_story import METER, Watcher, arriving, contents, dated
+from minori.storage.rocksdb import database
+from minori.storage.rocksdb.entries import open_entries
+from minori.storage.rocksdb.log import SyncTask, SyncThread
+
+T = TypeVar("T")
+
+fdatasync, fsync = os.fdatasync, os.fsync
+
+
+class Disk:
+    """Stands between the program and its syncs: notes each one, holds or refuses those of a log file."""
+
+    def __init__(self) -> None:
+        self.synced: list[Path] = []
+        self.held = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+        self.error: OSError | None = None
+
+    def fdatasync(self, descriptor: int) -> None:
+        self.held.set()
+        assert self.go.wait(10)
+        if self.error is not None:
+            raise self.error
+        self._sync(descriptor, fdatasync)
+
+    def fsync(self, descriptor: int) -> None:
+        self._sync(descriptor, fsync)
+
+    def _sync(self, descriptor: int, sync: Callable[[int], None]) -> None:
+        sync(descriptor)
+        self.synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    def stop(self) -> None:
+        """Let no sync of a log file through until told to `go`."""
+        self.held.clear()
+        self.go.clear()
+
+    async def reached(self) -> None:
+        """A sync has come and is held."""
+        await asyncio.to_thread(self.held.wait, 10)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    disk = Disk()
+    monkeypatch.setattr(os, "fdatasync", disk.fdatasync)
+    monkeypatch.setattr(os, "fsync", disk.fsync)
+    yield disk
+    disk.go.set()
+
+
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    """Tell a scenario; one that waits for what never comes fails."""
+    return asyncio.run(asyncio.wait_for(scenario, 30))
+
+
+def holds(log: Path, marker: str) -> bool:
+    return marker.encode() in log.read_bytes()
+
+
+def unsynced(folder: Path, synced: dict[Path, int]) -> dict[Path, int]:
+    """The sizes of the log files in a folder that have grown since their last sync."""
+    sizes: dict[Path, int] = {}
+    for log in folder.glob("[0-9]*.log"):
+        with suppress(FileNotFoundError):
+            sizes[log] = log.stat().st_size
+    return {log: size for log, size in sizes.items() if size != synced.get(log, 0)}
+
+
+async def write_until_refused(store: EntryStore) -> int:
+    """How many entries were confirmed before one was not."""
+    for number in range(1, 1000):
+        try:
+            await store.put(arriving(number, "x" * 4000))
+        except StoreFailed:
+            return number
+    pytest.fail("nothing was refused")
+
+
+def is_refused(store: EntryStore) -> bool:
+    try:
+        _ = store.put(arriving(9))
+    except StoreFailed:
+        return True
+    return False
+
+
+async def open_at(folder: Path, watcher: Watcher | None = None) -> EntryStore:
+    return await open_entries(f"rocksdb://{folder}", EntryStoreOptions(watcher or Watcher()))
+
+
+def test_every_confirmed_entry_is_in_the_file_that_was_synced_last(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
+
+    async def scenario() -> set[str]:
+        store = await open_at(tmp_path)
+        logs: set[str] = set()
+        for number in range(200):
+            marker = f"entry {number:04} "
+            disk.synced.clear()
+            await store.put(arriving(number, marker + "x" * 4000))
+            log, *others = disk.synced
+            assert holds(log, marker)
+            # A new file's name is durable before the first confirmation from it.
+            assert others == ([] if log.name in logs else [tmp_path])
+            logs.add(log.name)
+        await store.close()
+        return logs
+
+    assert len(run(scenario())) > 3
+
+
+def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
+    sizes: dict[Path, int] = {}
+
+    def note(descriptor: int) -> None:
+        fdatasync(descriptor)
+        sizes[Path(f"/proc/self/fd/{descriptor}").readlink()] = os.fstat(descriptor).st_size
+
+    monkeypatch.setattr(os, "fdatasync", note)
+
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        for start in range(0, 300, 30):
+            await asyncio.gather(*[store.put(arriving(number, "x" * 2000)) for number in range(start, start + 30)])
+            assert unsynced(tmp_path, sizes) == {}
+        await store.close()
+
+    run(scenario())
+    assert len(sizes) > 3
+
+
+def test_nothing_is_confirmed_before_its_sync_has_returned(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        disk.stop()
+        first = store.put(arriving(5))
+        await disk.reached()
+        second = store.put(arriving(5))
+        await asyncio.sleep(0)
+        assert not first.done()
+        assert not second.done()
+        assert store.status().waiting == 2
+        disk.go.set()
+        assert [(await first).time, (await second).time] == [5, 6]
+        await store.close()
+
+    run(scenario())
+
+
+def test_what_comes_in_during_a_sync_shares_the_next_one(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> list[int]:
+        watcher = Watcher()
+        store = await open_at(tmp_path, watcher)
+        disk.stop()
+        first = store.put(arriving(5))
+        await disk.reached()
+        others = [store.put(arriving(5)) for _ in range(50)]
+        disk.go.set()
+        await asyncio.gather(first, *others)
+        await store.close()
+        return watcher.commits
+
+    assert run(scenario()) == [1, 50]
+
+
+def test_what_is_handed_in_at_once_by_an_idle_store_shares_one_sync(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> list[int]:
+        watcher = Watcher()
+        store = await open_at(tmp_path, watcher)
+        await asyncio.gather(*[store.put(arriving(5)) for _ in range(50)])
+        await store.close()
+        return watcher.commits
+
+    assert run(scenario()) == [50]
+
+
+@pytest.mark.parametrize("bounds", [{"waiting_writes": 2}, {"waiting_bytes": 1000}])
+def test_what_is_being_synced_counts_as_waiting(tmp_path: Path, disk: Disk, bounds: dict[str, int]) -> None:
+    async def scenario() -> None:
+        store = await open_entries(f"rocksdb://{tmp_path}", EntryStoreOptions(Watcher(), **bounds))
+        disk.stop()
+        syncing = store.put(arriving(5, "x" * 500))
+        await disk.reached()
+        waiting = store.put(arriving(5, "x" * 500))
+        with pytest.raises(Overloaded):
+            _ = store.put(arriving(5))
+        disk.go.set()
+        assert [(await syncing).time, (await waiting).time, (await store.put(arriving(5))).time] == [5, 6, 7]
+        await store.close()
+
+    run(scenario())
+
+
+def test_close_waits_for_what_waits_behind_a_sync(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        disk.stop()
+        syncing = store.put(arriving(5))
+        await disk.reached()
+        waiting = store.put(arriving(5))
+        asyncio.get_running_loop().call_soon(disk.go.set)
+        await store.close()
+        assert [syncing.result().time, waiting.result().time] == [5, 6]
+
+    run(scenario())
+
+
+def test_that_there_is_no_entry_is_said_once_its_delete_is_durable(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        await store.put(dated(5))
+        disk.stop()
+        deleted = asyncio.ensure_future(store.delete(METER, 5))
+        await disk.reached()
+        absent = asyncio.ensure_future(store.delete(METER, 5))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not absent.done()
+        disk.go.set()
+        assert (await deleted, await absent) == (True, False)
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_failed_sync_fails_everyone_who_waits_and_everyone_after(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        watcher = Watcher()
+        store = await open_at(tmp_path, watcher)
+        await store.put(arriving(1, "confirmed"))
+        disk.stop()
+        disk.error = OSError(errno.EIO, "Input/output error")
+        syncing = [store.put(arriving(5)) for _ in range(3)]
+        await disk.reached()
+        waiting = [store.put(arriving(5)) for _ in range(3)]
+        disk.go.set()
+        results = await asyncio.gather(*syncing, *waiting, return_exceptions=True)
+        assert [type(result) for result in results] == [StoreFailed] * 6
+        assert all(isinstance(r, StoreFailed) and isinstance(r.__cause__, OSError) for r in results)
+        disk.error = None
+        assert is_refused(store)
+        with pytest.raises(StoreFailed) as refused:
+            await store.delete(METER, 1)
+        assert "Input/output error" in refused.value.message
+        assert watcher.reasons == [refused.value.message]
+        assert watcher.commits == [1]
+        status = store.status()
+        assert (status.waiting, status.waiting_bytes, status.failure) == (0, 0, refused.value.message)
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_failed_sync_of_a_new_logs_folder_fails_the_store(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(StoreFailed):
+            await store.put(arriving(5))
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_write_that_rocksdb_refuses_fails_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
+
+    async def scenario() -> None:
+        watcher = Watcher()
+        store = await open_at(tmp_path / "entries", watcher)
+        await store.put(dated(0, "x"))
+        # The next log file can no longer be made.
+        (tmp_path / "entries").rename(tmp_path / "gone")
+        confirmed = await write_until_refused(store)
+        assert is_refused(store)
+        (reason,) = watcher.reasons
+        assert "could not be written" in reason
+        assert len(watcher.commits) == confirmed
+        with pytest.raises(StoreFailed, match="what was confirmed is in its log"):
+            await store.close()
+        store = await open_at(tmp_path / "gone")
+        assert len(await contents(store)) == confirmed
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_cancelled_waiter_does_not_hang_its_commit_group(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        disk.stop()
+        group = [store.put(arriving(5, str(number))) for number in range(3)]
+        await disk.reached()
+        group[0].cancel()
+        disk.go.set()
+        assert [await group[1], await group[2]] == [Written(6, overwrote=False), Written(7, overwrote=False)]
+        assert await contents(store) == {5: "0", 6: "1", 7: "2"}
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_cancelled_waiter_does_not_hang_those_that_fail_with_it(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        store = await open_at(tmp_path)
+        disk.stop()
+        disk.error = OSError(errno.EIO, "Input/output error")
+        group = [store.put(arriving(5)) for _ in range(3)]
+        await disk.reached()
+        group[0].cancel()
+        disk.go.set()
+        with pytest.raises(StoreFailed):
+            await group[1]
+        with pytest.raises(StoreFailed):
+            await group[2]
+        await store.close()
+
+    run(scenario())
+
+
+def test_the_thread_runs_its_tasks_in_order_and_finishes_before_it_stops(tmp_path: Path) -> None:
+    done: list[OSError | None] = []
+    thread = SyncThread(done.append)
+    with (tmp_path / "log").open("wb") as log, socket.socket() as unsyncable:
+        for file in (log, unsyncable, log):
+            thread.submit(SyncTask(file.fileno(), None))
+        thread.stop()
+    assert [type(result) for result in done] == [type(None), OSError, type(None)]
