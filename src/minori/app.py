@@ -17,8 +17,7 @@ import uvloop
 from msgspec.structs import replace
 
 from minori import __version__
-from minori.api.application import Application
-from minori.api.listener import Listener as ApiListener
+from minori.api.application import Api
 from minori.api.services import Services
 from minori.api.site import Site
 from minori.codec.entry import encode_json
@@ -28,6 +27,7 @@ from minori.doors.datagram import DatagramDoor
 from minori.doors.http import HttpDoor
 from minori.doors.sockets import bound, listen, pair
 from minori.doors.stream import StreamDoor
+from minori.http.listener import Listener as HttpListener
 from minori.model.registry import Operator
 from minori.observe.logs import configure
 from minori.observe.metrics import Metrics
@@ -157,13 +157,13 @@ class Server:
             self._registry,
             settings.limits,
         )
-        application = Application(
+        application = Api(
             services,
             Site(self._store, self._metrics),
             self._metrics,
             log_requests=settings.log.level == "debug",
         )
-        listener = ApiListener(application, settings.limits, self._metrics, asyncio.get_running_loop())
+        listener = HttpListener(application, settings.limits, self._metrics, asyncio.get_running_loop())
         opened = listen(parse_endpoint(settings.api))
         where = bound(opened)
         await listener.start(opened)

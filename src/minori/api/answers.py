@@ -4,8 +4,8 @@ import re
 from urllib.parse import quote
 
 from minori import errors
-from minori.api.exchange import Answer, Request
 from minori.codec.entry import encode_json
+from minori.http.exchange import Answer, Request
 
 ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.InvalidParameter: (400, "COM0001"),
@@ -31,10 +31,12 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
 INTERNAL = Answer(500, b'{"code":"MNR0500","message":"Something broke in the server; its log says what"}')
 """A defect of ours."""
 
-HEAD_TOO_LARGE = (431, "MNR0014", "The head of the request is too large; send a shorter URL and fewer headers")
-MALFORMED = (400, "MNR0015", "The request is not valid HTTP")
-TOO_SLOW = (408, "MNR0016", "The request took too long to arrive; send it again")
-"""What the connection itself says, before or instead of a route: status, code and message."""
+REFUSED = {
+    431: ("MNR0014", "The head of the request is too large; send a shorter URL and fewer headers"),
+    400: ("MNR0015", "The request is not valid HTTP"),
+    408: ("MNR0016", "The request took too long to arrive; send it again"),
+}
+"""What the connection itself refuses, before or instead of a route: code and message by status."""
 
 EMPTY = Answer(204)
 

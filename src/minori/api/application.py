@@ -3,23 +3,19 @@
 No framework stands between: every answer, good or bad, leaves through one place.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
 from minori.api import routes
-from minori.api.answers import INTERNAL, error_answer
+from minori.api.answers import INTERNAL, REFUSED, error_answer, error_body
 from minori.api.auth import API_KEY, TOKEN
-from minori.api.exchange import Answer, Call, Read, Request
 from minori.api.services import Services
 from minori.api.site import Site
-from minori.errors import Error, MethodNotAllowed, NotFound, PayloadTooLarge
+from minori.errors import Error, MethodNotAllowed, NotFound
+from minori.http.application import Application, ClientGone
+from minori.http.exchange import Answer, Call, Request
 from minori.observe.metrics import Metrics
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 API = "/v1"
 
@@ -29,15 +25,13 @@ PATH_LOGGED = 200
 _log = structlog.get_logger()
 
 
-class ClientGone(Exception):
-    """The client closed the connection while its body was being read; nobody waits for an answer."""
-
-
-class Application:
+class Api(Application):
     """The API and the pages beside it, for one server.
 
     With `log_requests` every answer is logged at level debug: what was asked without its query, and the status.
     """
+
+    listener = "api"
 
     def __init__(self, services: Services, site: Site, metrics: Metrics, *, log_requests: bool = False) -> None:
         self._log_requests = log_requests
@@ -46,22 +40,6 @@ class Application:
         self._metrics = metrics
         self._answered: dict[tuple[str, int], Callable[[], None]] = {}
         self._is_prompt = True
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        client = scope["client"]
-        request = Request(
-            scope["method"],
-            scope["query_string"],
-            scope["headers"],
-            client[0] if client else "",
-            _reader(scope, receive),
-        )
-        try:
-            answer = await self.answer(scope["raw_path"].decode("latin-1"), request)
-        except ClientGone:
-            return
-        await _send(send, request.method, answer)
 
     def answer_at_once(self, path: str, request: Request) -> Answer | None:
         """The answer to a request without a body, if it takes no waiting; otherwise `None`, and nothing has happened.
@@ -105,6 +83,10 @@ class Application:
             _log.debug("answered", **asked, status=answer.status)
         return answer
 
+    def refusal(self, status: int) -> bytes:
+        """See `Application.refusal`."""
+        return error_body(*REFUSED[status])
+
     async def _operate(self, route: routes.AnyRoute, request: Request) -> Answer:
         if isinstance(route, routes.OpenRoute):
             return await route.handler(self._services, request)
@@ -125,29 +107,3 @@ class Application:
         if count is None:
             count = self._answered[key] = self._metrics.requests.labels(operation, str(status)).inc
         count()
-
-
-def _reader(scope: Scope, receive: Receive) -> Read:
-    async def read(limit: int) -> bytes:
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if int(length) > limit:
-            raise PayloadTooLarge(limit)
-        chunks, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise PayloadTooLarge(limit)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
-
-    return read
-
-
-async def _send(send: Send, method: str, answer: Answer) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.lines()})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})

@@ -3,11 +3,11 @@
 import structlog
 
 from minori.api.answers import EMPTY
-from minori.api.exchange import Answer, Call, Request
 from minori.api.services import Services
 from minori.codec.entry import encode_json
 from minori.codec.login import parse_login, parse_token_seconds
 from minori.errors import CredentialsWrong
+from minori.http.exchange import Answer, Call, Request
 
 API_KEY = b"x-soracom-api-key"
 TOKEN = b"x-soracom-token"

@@ -2,10 +2,10 @@
 
 from minori.api import parameters
 from minori.api.answers import EMPTY, page
-from minori.api.exchange import Answer, Call, Request
 from minori.api.services import Services
 from minori.codec import paging
 from minori.codec.entry import encode_json, join_mixed, join_page, members
+from minori.http.exchange import Answer, Call, Request
 from minori.model.payload import Payload
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 

@@ -4,8 +4,8 @@ import re
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
-from minori.api.exchange import Request
 from minori.errors import InvalidParameter
+from minori.http.exchange import Request
 from minori.model.entry import DEFAULT_LIMIT, MAX_TIME, PAGE_LIMIT, TimeRange
 from minori.model.resource import ID_BYTES, Resource, ResourceType
 

@@ -6,7 +6,7 @@ from re import sub
 import msgspec
 
 from minori.api import description
-from minori.api.answers import ERRORS, HEAD_TOO_LARGE, INTERNAL, MALFORMED, TOO_SLOW
+from minori.api.answers import ERRORS, INTERNAL, REFUSED
 from minori.api.description import Answer, Member, Operation, Parameter
 
 _MADE = "<!-- Made from the program by `make docs`; a test compares. -->"
@@ -35,7 +35,7 @@ def errors_page() -> str:
     """`docs/reference/errors.md`."""
     internal = msgspec.json.decode(INTERNAL.body, type=dict[str, str])
     rows = [(status, code, kind.__name__, _first_line(kind)) for kind, (status, code) in ERRORS.items()]
-    rows += [(status, code, "", message) for status, code, message in (MALFORMED, TOO_SLOW, HEAD_TOO_LARGE)]
+    rows += [(status, code, "", message) for status, (code, message) in sorted(REFUSED.items())]
     rows += [(INTERNAL.status, internal["code"], "", internal["message"])]
     lines = ["# Errors", "", _MADE, "", _ERRORS, *_table(("Status", "Code", "Error", "When"))]
     lines += [

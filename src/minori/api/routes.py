@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from minori.api import auth, data, parameters, subscribers
-from minori.api.exchange import Answer, Call, Request
 from minori.api.services import Services
 from minori.errors import MethodNotAllowed, NotFound
+from minori.http.exchange import Answer, Call, Request
 
 Handler = Callable[[Services, Call], Awaitable[Answer]]
 OpenHandler = Callable[[Services, Request], Awaitable[Answer]]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from minori import __version__
 from minori.api import description, pages
-from minori.api.exchange import Answer
 from minori.codec.entry import encode_json
+from minori.http.exchange import Answer
 from minori.observe.metrics import Metrics
 from minori.storage.base import EntryStore
 

@@ -2,9 +2,9 @@
 
 from minori.api import parameters
 from minori.api.answers import page
-from minori.api.exchange import Answer, Call
 from minori.api.services import Services
 from minori.codec.entry import encode_json
+from minori.http.exchange import Answer, Call
 from minori.model.registry import Sim
 
 LARGEST = 100

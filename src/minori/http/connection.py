@@ -1,4 +1,4 @@
-"""One HTTP connection of the API: uvicorn's protocol with the bounds that it lacks.
+"""One HTTP connection: uvicorn's protocol with the bounds that it lacks.
 
 uvicorn on httptools sets no limit on the head of a request and no deadline on a slow client. Here the
 head is counted as it arrives, and a sweep over the connections, once a second, ends those that are late.
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from minori.api.answers import HEAD_TOO_LARGE, MALFORMED, TOO_SLOW, error_body
-from minori.api.deadlines import Unread
-from minori.api.exchange import Request
-from minori.api.heads import refusal, with_path, without_upgrade
+from minori.http.deadlines import Unread
+from minori.http.exchange import Request
+from minori.http.heads import refusal, with_path, without_upgrade
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-    from minori.api.listener import Listener
+    from minori.http.listener import Listener
 
-LISTENER = "api"
+MALFORMED, TOO_SLOW, HEAD_TOO_LARGE = 400, 408, 431
+"""Why a connection refuses by itself, as statuses."""
 
 PIPELINED = 64
 """Requests that may wait behind the one being answered; a connection with more of them is ended."""
@@ -88,16 +88,18 @@ class Connection(HttpToolsProtocol):
         address = self.client[0] if self.client else ""
         if self._listener.admission.admit(address):
             self._admitted = address
-            self._listener.metrics.connection_opened(LISTENER)
+            self._listener.metrics.connection_opened(self._listener.application.listener)
         else:
-            self._listener.metrics.connection_refused(LISTENER, "total" if self._listener.admission.full else "address")
+            self._listener.metrics.connection_refused(
+                self._listener.application.listener, "total" if self._listener.admission.full else "address"
+            )
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what was admitted."""
         if self._admitted:
             self._listener.admission.leave(self._admitted)
-            self._listener.metrics.connection_closed(LISTENER)
+            self._listener.metrics.connection_closed(self._listener.application.listener)
             self._admitted = ""
         super().connection_lost(exc)
         if self._answering is not None:
@@ -125,10 +127,10 @@ class Connection(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError:
-            self._refuse(*self._refusal)
+            self._refuse(self._refusal)
             return
         if self._unnoticed > self._listener.limits.head_bytes:
-            self._refuse(*HEAD_TOO_LARGE)
+            self._refuse(HEAD_TOO_LARGE)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
         """The client sends no more; a request that is here whole is still answered."""
@@ -228,7 +230,7 @@ class Connection(HttpToolsProtocol):
             # Then the client waits for us.
             self._since = now
         elif waited > (limits.head_seconds if self._phase is _Phase.HEAD else limits.body_seconds):
-            self._refuse(*TOO_SLOW)
+            self._refuse(TOO_SLOW)
 
     def _feed(self, data: bytes) -> None:
         """Give bytes to the parser. It stops behind a head that offers an upgrade, and nothing is upgraded here."""
@@ -298,7 +300,7 @@ class Connection(HttpToolsProtocol):
             self._refusal = HEAD_TOO_LARGE
             raise _StopParsing
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, status: int) -> None:
         """Read no more; say why, unless that would be taken for the answer to another request."""
         if self.transport.is_closing() or self._discarded is not None:
             return
@@ -317,7 +319,7 @@ class Connection(HttpToolsProtocol):
         elif is_of_cycle:
             self.transport.close()
             return
-        self.transport.write(refusal(status, error_body(code, message)))
+        self.transport.write(refusal(status, self._listener.application.refusal(status)))
         self.transport.write_eof()
         self._discarded = 0
         self._enter(_Phase.OVER)

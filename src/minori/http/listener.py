@@ -1,4 +1,4 @@
-"""The API's listener: accepts connections, keeps their time, and drains."""
+"""A listener of HTTP: accepts connections, keeps their time, and drains."""
 
 import asyncio
 import socket
@@ -8,9 +8,9 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from minori.api.application import Application
-from minori.api.connection import Connection
 from minori.config.settings import Limits
+from minori.http.application import Application
+from minori.http.connection import Connection
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import httptools
 
-from minori.api.exchange import Header
+from minori.http.exchange import Header
 
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
