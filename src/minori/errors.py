@@ -6,12 +6,18 @@
     │   │   ├── InvalidParameter     a path or query parameter, a header, a JSON member
     │   │   ├── InvalidTimestamp     X-Soracom-Timestamp is no integer of milliseconds
     │   │   ├── EmptyPayload         nothing to store
-    │   │   └── TokenExpired         a token was to be renewed after its end
+    │   │   ├── TokenExpired         a token was to be renewed after its end
+    │   │   ├── InvalidPath          a file's path breaks a rule
+    │   │   ├── PathTaken            a directory has that name, or a file stands where a directory would be
+    │   │   └── DirectoryNotEmpty    only an empty directory can be removed
+    │   ├── FileExists           it was to be written only if it does not exist
+    │   ├── RangeUnsatisfiable   no byte of the file is in the range asked for
     │   ├── PayloadTooLarge      over the size limit
     │   ├── Refused              the sender is not allowed to store (Harvest's own words)
     │   │   ├── UnknownSender        no session maps the source address to a SIM
     │   │   ├── NoGroup              the SIM is in no group
-    │   │   └── HarvestDisabled      the group has not enabled Harvest Data
+    │   │   ├── HarvestDisabled      the group has not enabled Harvest Data
+    │   │   └── FilesDisabled        the group has not enabled Harvest Files
     │   ├── Unauthenticated      who is calling is not proven
     │   │   ├── CredentialsMissing   a header or a member of the login is absent
     │   │   ├── CredentialsWrong     no such user, password or key
@@ -22,6 +28,7 @@
     │   └── MethodNotAllowed     the path exists, the method does not
     ├── Unavailable              nothing is wrong with the request; Minori cannot do it now
     │   ├── Overloaded           a bounded queue is full; worth a retry
+    │   ├── StorageFull          the disk is full; worth a retry when it is not
     │   └── StoreFailed          the disk refused a write or a sync; not worth a retry until a restart
     └── StartError               Minori does not start (the command line says so and exits)
         ├── SettingsInvalid      an unknown key or a bad value
@@ -73,6 +80,36 @@ class TokenExpired(Invalid):
     """An expired token cannot be renewed (our choice); log in again."""
 
 
+class InvalidPath(Invalid):
+    """A file's path is too long, too deep, or holds what no name may hold."""
+
+
+class PathTaken(Invalid):
+    """A directory has that name, or a file stands where a directory would have to be (our choice: 400)."""
+
+
+class DirectoryNotEmpty(Invalid):
+    """Only an empty directory can be removed (spec: 400)."""
+
+    def __init__(self) -> None:
+        super().__init__("The directory is not empty; remove what is in it first")
+
+
+class FileExists(RequestError):
+    """A file was to be written only if it does not exist (`If-None-Match: *`)."""
+
+    def __init__(self) -> None:
+        super().__init__("There is a file at this path already; leave If-None-Match out to replace it")
+
+
+class RangeUnsatisfiable(RequestError):
+    """No byte of the file is in the range asked for; `size` is how many it has."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"The file has {size} bytes, and none of them is in the range that was asked for")
+        self.size = size
+
+
 class PayloadTooLarge(RequestError):
     """A payload or the body of a request is over its size limit (our choice)."""
 
@@ -104,6 +141,13 @@ class HarvestDisabled(Refused):
 
     def __init__(self) -> None:
         super().__init__("Configuration for SORACOM Harvest is not found")
+
+
+class FilesDisabled(Refused):
+    """The group has not enabled Harvest Files (seen in the wild)."""
+
+    def __init__(self) -> None:
+        super().__init__("Harvest files is disabled. Please set { enabled: true }")
 
 
 class Unauthenticated(RequestError):
@@ -156,6 +200,13 @@ class Overloaded(Unavailable):
     def __init__(self, retry_after: int = 1) -> None:
         super().__init__(f"The server is overloaded; try again in {retry_after} s")
         self.retry_after = retry_after
+
+
+class StorageFull(Unavailable):
+    """The disk is full: what was being written is given up, what was confirmed stays."""
+
+    def __init__(self) -> None:
+        super().__init__("The server's disk is full; free some space there, then send it again")
 
 
 class StoreFailed(Unavailable):

@@ -25,6 +25,13 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.MethodNotAllowed: (405, "MNR0011"),
     errors.Overloaded: (503, "MNR0012"),
     errors.StoreFailed: (503, "MNR0013"),
+    errors.InvalidPath: (400, "MNR0017"),
+    errors.PathTaken: (400, "MNR0018"),
+    errors.DirectoryNotEmpty: (400, "MNR0019"),
+    errors.FileExists: (412, "MNR0020"),
+    errors.RangeUnsatisfiable: (416, "MNR0021"),
+    errors.FilesDisabled: (400, "MNR0022"),
+    errors.StorageFull: (507, "MNR0023"),
 }
 """Every error that a request can meet: status and code. `MNR` codes are ours."""
 

@@ -41,6 +41,17 @@ class Stores(Struct, frozen=True):
         ),
     ] = "sqlite:"
 
+    blobs: Annotated[
+        str,
+        _text(
+            "STORE",
+            "Where the bytes of files are kept: `file:` in the data directory, `file:///absolute/folder`, "
+            "or `memory:`, which forgets them at the end.",
+            "file",
+            "memory",
+        ),
+    ] = "file:"
+
     @property
     def entries_address(self) -> StoreAddress:
         """`entries`, taken apart; `ValueError` if it has not been checked."""
@@ -50,6 +61,11 @@ class Stores(Struct, frozen=True):
     def catalog_address(self) -> StoreAddress:
         """`catalog`, taken apart; `ValueError` if it has not been checked."""
         return parse_store(self.catalog, BY_KEY["stores.catalog"].schemes)
+
+    @property
+    def blobs_address(self) -> StoreAddress:
+        """`blobs`, taken apart; `ValueError` if it has not been checked."""
+        return parse_store(self.blobs, BY_KEY["stores.blobs"].schemes)
 
 
 class Limits(Struct, frozen=True):
@@ -96,6 +112,37 @@ class Limits(Struct, frozen=True):
     ] = 8
 
 
+class Files(Struct, frozen=True):
+    """Files, and the links that lead to their bytes."""
+
+    file_bytes: Annotated[
+        int, _range(1, 5_497_558_138_880, "bytes", "The largest file the API takes; Harvest's own limit is 5 GiB.")
+    ] = 5_368_709_120
+    device_file_bytes: Annotated[
+        int,
+        _range(1, 5_497_558_138_880, "bytes", "The largest file a device may send; Harvest's own limit is 100 MiB."),
+    ] = 104_857_600
+    retention_days: Annotated[
+        int, _range(0, 36_500, "days", "How long a file is kept after it was last written; 0 keeps it for ever.")
+    ] = 731
+    link_seconds: Annotated[
+        int, _range(1, 604_800, "seconds", "How long the link lives that a download is redirected to.")
+    ] = 300
+
+
+class Exports(Struct, frozen=True):
+    """Export jobs."""
+
+    running: Annotated[int, _range(1, 64, "jobs", "Exports that run at once; others wait their turn.")] = 2
+    kept: Annotated[
+        int,
+        _range(1, 100_000, "jobs", "Exports of one operator that are kept or waiting; beyond, a new one is refused."),
+    ] = 100
+    run_minutes: Annotated[int, _range(1, 10_080, "minutes", "How long an export may run until it fails.")] = 120
+    kept_hours: Annotated[int, _range(1, 8_760, "hours", "How long the file of a finished export is kept.")] = 24
+    link_seconds: Annotated[int, _range(1, 604_800, "seconds", "How long the link to an exported file lives.")] = 3_600
+
+
 class Auth(Struct, frozen=True):
     """Logins."""
 
@@ -139,6 +186,8 @@ class Settings(Struct, frozen=True):
     ] = False
     stores: Stores = Stores()
     limits: Limits = Limits()
+    files: Files = Files()
+    exports: Exports = Exports()
     auth: Auth = Auth()
     log: Log = Log()
 

@@ -9,12 +9,16 @@ from msgspec import Struct
 from minori.codec.entry import encode_json
 from minori.errors import (
     Error,
+    FileExists,
+    Forbidden,
     Invalid,
     MethodNotAllowed,
     NotFound,
     Overloaded,
     PayloadTooLarge,
+    RangeUnsatisfiable,
     Refused,
+    StorageFull,
     StoreFailed,
 )
 from minori.model.entry import Written
@@ -25,7 +29,11 @@ STATUS: dict[type[Error], HTTPStatus] = {
     Refused: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    FileExists: HTTPStatus.PRECONDITION_FAILED,
+    RangeUnsatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     StoreFailed: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status that the HTTP door answers; an error without a line of its own has that of its parent."""
@@ -35,6 +43,7 @@ REPLY: dict[type[Error], str] = {
     PayloadTooLarge: "400",
     Refused: "400",
     Overloaded: "503",
+    StorageFull: "503",
     StoreFailed: "503",
 }
 """The first word of a reply over TCP and UDP. Behind `400` comes the message, behind `503` nothing."""

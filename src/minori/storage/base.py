@@ -13,12 +13,13 @@ Common to all seams:
 
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
 from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite, ResourcePage, TimeRange, Written
+from minori.model.file import Blob, FileEntry, FilePage, FileWrite, Placed
 from minori.model.registry import Record
 from minori.model.resource import Resource, ResourceType
 
@@ -154,10 +155,13 @@ class Conflict(Exception):
 
 
 class Catalog(ABC):
-    """Small, relational, transactional: operators, keys, groups, SIMs, sessions, logouts, secrets.
+    """Small, relational, transactional: operators, keys, groups, SIMs, sessions, logouts, secrets, and the file index.
 
     A record is a value of one of the classes in `model.registry`. Its key is its class's first field.
     """
+
+    files: "FileIndex"
+    """The index of files, kept in the same database; it closes with the catalog."""
 
     @abstractmethod
     async def get(self, kind: type[R], key: str) -> R | None:
@@ -183,3 +187,135 @@ class Catalog(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Let go of every file. The catalog is not used afterwards."""
+
+
+class FileIndex(ABC):
+    """Which path of which owner leads to which blob: the row is the file, the blob is only its bytes.
+
+    Identity: owner and path; a directory's path ends in a slash. Directories are rows of their own, made
+    on the way by `place`; the root `/` is no row and always exists. A path is ordered and compared by its
+    UTF-8 bytes. `now` is UNIX ms: a file whose `expiry_time` is not after it is treated as absent.
+
+    Every change is one transaction, durable and visible on return. Raises `errors.Overloaded` if others
+    keep the database busy, `errors.StorageFull` if the disk is full (nothing has happened and later calls may
+    succeed), `errors.StoreFailed` if it refuses otherwise.
+    """
+
+    @abstractmethod
+    async def place(self, write: FileWrite, now: int) -> Placed:
+        """Make missing directories, with `now` as their times, and put the file at its path.
+
+        Of several at once for one path, one is last and wins whole. Raises, and changes nothing:
+        `errors.PathTaken` where a directory has that name or a file stands where a directory would be,
+        `errors.FileExists` for `only_new`.
+        """
+
+    @abstractmethod
+    async def remove(self, owner: str, path: str, now: int) -> FileEntry | None:
+        """Remove a file, or an empty directory, and return what it was; `None` if there was none.
+
+        Expired files in a directory go with it. Raises `errors.DirectoryNotEmpty`.
+        """
+
+    @abstractmethod
+    async def forget(self, entries: Collection[FileEntry]) -> None:
+        """Remove these versions of files, each only if its path still leads to the same blob."""
+
+    @abstractmethod
+    async def get(self, owner: str, path: str, now: int) -> FileEntry | None:
+        """The file or directory at exactly this path."""
+
+    @abstractmethod
+    async def children(self, owner: str, directory: str, after: str, limit: int, now: int) -> FilePage:
+        """What is directly in `directory` (with its slash), beyond the path `after` (empty: from the first).
+
+        A directory that does not exist has no children.
+        """
+
+    @abstractmethod
+    async def find(self, owner: str, prefix: str, after: str, limit: int, now: int) -> FilePage:
+        """Files and directories, at any depth, whose path begins with `prefix`, beyond the path `after`."""
+
+    @abstractmethod
+    async def of_blobs(self, blob_ids: Collection[str]) -> Mapping[str, FileEntry]:
+        """The files these blobs belong to, expired ones too; a blob that belongs to none is left out."""
+
+    @abstractmethod
+    async def expired(self, now: int, limit: int) -> Sequence[FileEntry]:
+        """Files whose `expiry_time` is not after `now`, the earliest first."""
+
+
+class BlobWriter(ABC):
+    """Takes the bytes of one blob in. Exactly one of `commit` and `discard` ends it; `discard` may follow anything."""
+
+    @abstractmethod
+    async def write(self, chunk: bytes) -> None:
+        """Add bytes; hashed on the way. Returns when more may come (back-pressure).
+
+        Raises `errors.StorageFull` if the disk is full, `errors.StoreFailed` if it refuses; then only
+        `discard` is left.
+        """
+
+    @abstractmethod
+    async def commit(self) -> Blob:
+        """Make the blob durable under its id, its name too, and say what it holds. Raises as `write` does."""
+
+    @abstractmethod
+    async def discard(self) -> None:
+        """Free what was taken. Does nothing after `commit` or a first `discard`. Raises nothing."""
+
+
+class BlobReader(ABC):
+    """An open blob: it can be read to its end even if it is removed meanwhile. `size` is in bytes.
+
+    `descriptor` is a file descriptor whose bytes at an offset are the blob's, for sendfile; `None` where
+    the driver has none.
+    """
+
+    size: int
+    descriptor: int | None
+
+    @abstractmethod
+    async def read(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset` on, at least one before the end. Raises `errors.StoreFailed`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it. Twice does no harm."""
+
+
+class StoredBlob(Struct, frozen=True):
+    """A blob as a sweep sees it. `modified_time` is UNIX ms; unfinished ones are not yet anybody's."""
+
+    blob_id: str
+    size: int
+    modified_time: int
+    finished: bool
+
+
+class BlobStore(ABC):
+    """Bytes under opaque ids. The store makes the ids: lower-case letters and digits, never a user's path.
+
+    A blob never changes. Nothing tells whose it is; whoever commits one and does not enter it anywhere
+    leaves an orphan, which a sweep removes.
+    """
+
+    @abstractmethod
+    async def writer(self) -> BlobWriter:
+        """Begin a blob. Raises `errors.StorageFull` and `errors.StoreFailed`."""
+
+    @abstractmethod
+    async def open(self, blob_id: str) -> BlobReader | None:
+        """Open a finished blob, or `None` where there is none. Any text may be asked for."""
+
+    @abstractmethod
+    async def remove(self, blob_id: str) -> bool:
+        """Remove a blob, finished or not; true if there was one. Any text may be asked for."""
+
+    @abstractmethod
+    async def blobs(self, after: str, limit: int) -> Sequence[StoredBlob]:
+        """Blobs in order of their ids, beyond `after`; those being written now may or may not be among them."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of everything. Readers that are still open stay usable."""

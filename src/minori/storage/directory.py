@@ -83,6 +83,11 @@ class DataDirectory:
         return self.path / "catalog.sqlite"
 
     @property
+    def blobs(self) -> Path:
+        """Where the bytes of files are kept; absent until their store makes the folder."""
+        return self.path / "blobs"
+
+    @property
     def credentials(self) -> Path:
         """Where the first start leaves the root user's credentials."""
         return self.path / _CREDENTIALS

@@ -11,11 +11,13 @@ from minori.doors import words
 from minori.errors import (
     EmptyPayload,
     Error,
+    FileExists,
     Forbidden,
     MethodNotAllowed,
     NotFound,
     Overloaded,
     PayloadTooLarge,
+    RangeUnsatisfiable,
     RequestError,
     StoreFailed,
     TooManyAttempts,
@@ -32,13 +34,16 @@ OF_THE_API = (Unauthenticated, Forbidden, TooManyAttempts)
 MET = [leaf for root in (RequestError, Unavailable) for leaf in leaves(root) if not issubclass(leaf, OF_THE_API)]
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
 
+WITH_PATH = (NotFound, MethodNotAllowed, FileExists, RangeUnsatisfiable)
+"""Errors that only a request with a path can meet."""
+
 
 @pytest.mark.parametrize("error", MET)
 def test_every_error_that_a_device_can_meet_has_a_status_over_http(error: type[Error]) -> None:
     assert words.status(error) is not HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-@pytest.mark.parametrize("error", [leaf for leaf in MET if leaf not in (NotFound, MethodNotAllowed)])
+@pytest.mark.parametrize("error", [leaf for leaf in MET if leaf not in WITH_PATH])
 def test_every_error_that_knows_no_path_has_a_reply_over_tcp_and_udp(error: type[Error]) -> None:
     assert any(kind in words.REPLY for kind in error.__mro__)
 
