@@ -38,6 +38,7 @@ from minori.storage.memory.entries import MemoryEntryStore
 from minori.storage.rocksdb.commit import GroupCommit
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.entries import RocksDBEntryStore
+from minori.storage.rocksdb.recent import RUN_OVERHEAD, Recent
 from minori.storage.rocksdb.tail import Tails
 
 T = TypeVar("T")
@@ -97,8 +98,10 @@ class EntryStores(RuleBasedStateMachine):
     async def opened(self) -> EntryStore:
         database = Database(self.folder)
         options = EntryStoreOptions(self.watcher, waiting_writes=MOST_WAITING)
-        commit = GroupCommit(database, options, asyncio.get_running_loop())
-        return RocksDBEntryStore(database, commit, Tails(MOST_WAITING))
+        # Small, so that rows are forgotten and whole resources too.
+        recent = Recent(kept=8 * RUN_OVERHEAD, largest_run=RUN_OVERHEAD + 600)
+        commit = GroupCommit(database, options, asyncio.get_running_loop(), recent.written)
+        return RocksDBEntryStore(database, commit, Tails(MOST_WAITING), recent)
 
     async def settled(self) -> None:
         for rocks, memory in self.waiting:

@@ -1,11 +1,11 @@
 """The API's one table of errors, and the answers that more than one handler gives."""
 
-import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from minori import errors
 from minori.codec.entry import encode_json
-from minori.http.exchange import Answer, Request
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Request, parse_query
 
 ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.InvalidParameter: (400, "COM0001"),
@@ -50,8 +50,6 @@ EMPTY = Answer(204)
 KEPT = ("from", "to", "sort", "limit", "resource_type")
 """Conditions of a request that the link to the next page carries on."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*\Z").match
-
 
 def error_answer(error: errors.Error) -> Answer:
     """What the API says of an error."""
@@ -71,15 +69,24 @@ def page(body: bytes, request: Request, path: tuple[str, ...], next_key: str | N
     """
     if next_key is None:
         return Answer(200, body)
-    kept = [(name, value) for name in KEPT if (value := request.query(name))]
-    query = "&".join([f"{name}={_quoted(value)}" for name, value in [("last_evaluated_key", next_key), *kept]])
-    target = "/".join(["/v1", *map(_quoted, path)])
-    link = f"<{target}?{query}>; rel=next"
-    return Answer(200, body, headers=((b"x-soracom-next-key", next_key.encode()), (b"link", link.encode())))
+    is_short = len(request.query_string) + sum(map(len, path)) <= REMEMBERED_BYTES
+    before, behind = (_remembered_link if is_short else _link)(path, request.query_string)
+    key = next_key.encode()
+    return Answer(200, body, headers=((b"x-soracom-next-key", key), (b"link", b"".join((before, key, behind)))))
+
+
+def _link(path: tuple[str, ...], query_string: bytes) -> tuple[bytes, bytes]:
+    """The link to the next page, before and behind its key."""
+    query = parse_query(query_string)
+    kept = "".join([f"&{name}={_quoted(value)}" for name in KEPT if (value := query.get(name))])
+    return f"<{'/'.join(['/v1', *map(_quoted, path)])}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode()
+
+
+_remembered_link = lru_cache(REMEMBERED)(_link)
 
 
 def _quoted(text: str) -> str:
-    return text if _PLAIN(text) else quote(text, safe="")
+    return quote(text, safe="")
 
 
 def _headers(error: errors.Error) -> list[tuple[bytes, bytes]]:

@@ -1,11 +1,13 @@
 """Path and query parameters: text to values, with a sentence for whoever sent something else."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
 from minori.errors import InvalidParameter
-from minori.http.exchange import Request
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Request, parse_query
 from minori.model.entry import DEFAULT_LIMIT, MAX_TIME, PAGE_LIMIT, TimeRange
 from minori.model.resource import ID_BYTES, Resource, ResourceType
 
@@ -56,18 +58,31 @@ def time(text: str) -> int:
 
 def time_range(request: Request) -> TimeRange:
     """`from`, `to`, `sort` and `limit`: both ends included, newest first, 10 a page, 1,000 at most (R19)."""
-    first, last = _bound(request, "from", 0), _bound(request, "to", MAX_TIME)
-    sort = request.query("sort") or "desc"
-    if sort not in ("asc", "desc"):
-        _invalid("sort must be asc or desc")
-    if last < 0 or first > MAX_TIME:
-        first, last = 1, 0
-    return TimeRange(max(first, 0), min(last, MAX_TIME), sort == "desc", limit(request, DEFAULT_LIMIT, PAGE_LIMIT))
+    is_short = len(request.query_string) <= REMEMBERED_BYTES
+    return (_remembered_range if is_short else _time_range)(request.query_string)
 
 
 def limit(request: Request, default: int, largest: int) -> int:
     """`limit`, made smaller where it is over `largest` (R19). Raises `InvalidParameter` below 1."""
-    text = request.query("limit")
+    return _limit(parse_query(request.query_string), default, largest)
+
+
+def _time_range(query_string: bytes) -> TimeRange:
+    query = parse_query(query_string)
+    first, last = _bound(query, "from", 0), _bound(query, "to", MAX_TIME)
+    sort = query.get("sort", "desc")
+    if sort not in ("asc", "desc"):
+        _invalid("sort must be asc or desc")
+    if last < 0 or first > MAX_TIME:
+        first, last = 1, 0
+    return TimeRange(max(first, 0), min(last, MAX_TIME), sort == "desc", _limit(query, DEFAULT_LIMIT, PAGE_LIMIT))
+
+
+_remembered_range = lru_cache(REMEMBERED)(_time_range)
+
+
+def _limit(query: Mapping[str, str], default: int, largest: int) -> int:
+    text = query.get("limit")
     if text is None:
         return default
     value = _integer("limit", text)
@@ -76,8 +91,8 @@ def limit(request: Request, default: int, largest: int) -> int:
     return min(value, largest)
 
 
-def _bound(request: Request, name: str, default: int) -> int:
-    text = request.query(name)
+def _bound(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
     return default if text is None else _integer(name, text)
 
 

@@ -4,7 +4,8 @@ A raw path is split at its slashes before anything is decoded, so `%2F` is an or
 parameter (our choice). Fixed words come before parameters (R7). What answers GET answers HEAD too.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -88,11 +89,20 @@ def _patterns() -> dict[tuple[int, str], list[_Pattern]]:
 _PATTERNS = _patterns()
 
 
-def find(method: str, raw_path: str) -> tuple[AnyRoute, dict[str, str]]:
+REMEMBERED = 1024
+REMEMBERED_CHARACTERS = 256
+"""How many paths are remembered with their routes, and how long they may be: clients ask for the same again."""
+
+
+def find(method: str, raw_path: str) -> tuple[AnyRoute, Mapping[str, str]]:
     """The route of a raw path after `/v1`, and its parameters, decoded.
 
     Raises `NotFound`, `MethodNotAllowed`, or `InvalidParameter` where a parameter cannot be decoded.
     """
+    return (_find if len(raw_path) > REMEMBERED_CHARACTERS else _remembered)(method, raw_path)
+
+
+def _find(method: str, raw_path: str) -> tuple[AnyRoute, Mapping[str, str]]:
     segments = raw_path.split("/")[1:] or [""]
     for pattern in _PATTERNS.get((len(segments), segments[0]), ()):
         if all(segments[place] == word for place, word in pattern.words):
@@ -101,3 +111,6 @@ def find(method: str, raw_path: str) -> tuple[AnyRoute, dict[str, str]]:
                 raise MethodNotAllowed(tuple(sorted(pattern.routes)))
             return route, {name: parameters.decode_segment(segments[place]) for place, name in pattern.parameters}
     raise NotFound("There is no such operation; /docs lists those there are")
+
+
+_remembered = lru_cache(REMEMBERED)(_find)

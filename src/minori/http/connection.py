@@ -76,6 +76,7 @@ class Connection(HttpToolsProtocol):
         self._phase = _Phase.IDLE
         self._head_bytes = 0
         self._unnoticed = 0
+        self._needs_more = False
         self._discarded: int | None = None
         self._refusal = MALFORMED
         self._since = listener.loop.time()
@@ -145,6 +146,7 @@ class Connection(HttpToolsProtocol):
         self._enter(_Phase.HEAD)
         self._head_bytes = 0
         self._unnoticed = 0
+        self._needs_more = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -155,7 +157,12 @@ class Connection(HttpToolsProtocol):
         """One header; trailers come here too, are counted, and are left out."""
         self._count(len(name) + len(value) + 4)
         if self._phase is _Phase.HEAD:
-            super().on_header(name, value)
+            name = name.lower()
+            if name in _NEEDS_MORE:
+                self._needs_more = True
+                # As uvicorn's own method does; it is not called, since it costs a frame a header.
+                self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
+            self.headers.append((name, value))
             if len(self.headers) > HEADERS:
                 self._refusal = HEAD_TOO_LARGE
                 raise _StopParsing
@@ -262,7 +269,8 @@ class Connection(HttpToolsProtocol):
         """
         parser = self.parser
         if (
-            parser.get_method() != b"GET"
+            self._needs_more
+            or parser.get_method() != b"GET"
             or not self.url.startswith(READS)
             or not self.url.isascii()
             or b"#" in self.url
@@ -270,7 +278,6 @@ class Connection(HttpToolsProtocol):
             or self._owes()
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
-            or any(name in _NEEDS_MORE for name, _ in self.headers)
         ):
             return False
         path, _, query = self.url.partition(b"?")
@@ -278,12 +285,12 @@ class Connection(HttpToolsProtocol):
         answer = self._listener.application.answer_at_once(path.decode(), request)
         if answer is None:
             return False
-        lines = [b"%b: %b\r\n" % line for line in [*self._listener.state.default_headers, *answer.lines()]]
-        head = b"".join([STATUS_LINE[answer.status], *lines, b"\r\n"])
+        lines = [b"%b: %b\r\n" % line for line in answer.lines()]
+        head = [STATUS_LINE[answer.status], self._listener.date_line, *lines, b"\r\n"]
         if len(answer.body) < LARGE:
-            self.transport.write(head + answer.body)
+            self.transport.write(b"".join([*head, answer.body]))
         else:
-            self.transport.writelines((head, answer.body))
+            self.transport.writelines([*head, answer.body])
         return True
 
     def _owes(self) -> bool:

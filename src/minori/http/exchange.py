@@ -1,6 +1,7 @@
 """What a handler gets and gives: a request with its path taken apart, and an answer."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,10 @@ from minori.model.registry import Principal
 JSON = b"application/json"
 
 Header = tuple[bytes, bytes]
+
+REMEMBERED = 1024
+REMEMBERED_BYTES = 256
+"""How many queries are remembered taken apart, and how long they may be: clients ask the same again."""
 
 Read = Callable[[int], Awaitable[bytes]]
 """Reads a body of at most so many bytes."""
@@ -28,7 +33,7 @@ class Request:
     `headers` have lower-case names. `address` is the client's IP address as text.
     """
 
-    __slots__ = ("_query", "_read", "address", "headers", "method", "params", "query_string")
+    __slots__ = ("_read", "address", "headers", "method", "params", "query_string")
 
     def __init__(
         self, method: str, query_string: bytes, headers: Sequence[Header], address: str, read: Read = no_body
@@ -39,7 +44,6 @@ class Request:
         self.headers = headers
         self.address = address
         self._read = read
-        self._query: dict[str, str] | None = None
 
     def header(self, name: bytes) -> str | None:
         """The first header of this name (lower case), as Latin-1 text; `None` where absent or empty."""
@@ -50,9 +54,7 @@ class Request:
 
     def query(self, name: str) -> str | None:
         """The first query parameter of this name; `None` where absent or empty. `+` is a blank here (R5)."""
-        if self._query is None:
-            self._query = _parse_query(self.query_string.decode("latin-1"))
-        return self._query.get(name)
+        return parse_query(self.query_string).get(name)
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises `PayloadTooLarge` as soon as it is known to be over `limit` bytes."""
@@ -84,10 +86,18 @@ class Call(Struct, frozen=True):
     request: Request
 
 
-def _parse_query(text: str) -> dict[str, str]:
+def parse_query(query_string: bytes) -> Mapping[str, str]:
     """The first value of each name; names without a value are left out."""
+    return (_parse_query if len(query_string) > REMEMBERED_BYTES else _remembered)(query_string)
+
+
+def _parse_query(query_string: bytes) -> Mapping[str, str]:
+    text = query_string.decode("latin-1")
     if "%" in text or "+" in text:
         return dict(reversed(parse_qsl(text, errors="replace")))
     # Most queries have nothing to decode.
     pairs = [pair.partition("=") for pair in text.split("&")]
     return {name: value for name, _, value in reversed(pairs) if value}
+
+
+_remembered = lru_cache(REMEMBERED)(_parse_query)

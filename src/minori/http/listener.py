@@ -32,6 +32,7 @@ class Listener:
         self.config = uvicorn.Config(**_config(application), timeout_keep_alive=limits.idle_seconds)
         self.config.load()
         self.state = ServerState()
+        self.date_line = b""
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -54,7 +55,9 @@ class Listener:
             self._sweep.cancel()
 
     def _tick(self) -> None:
-        self.state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        date = formatdate(usegmt=True).encode()
+        self.state.default_headers = [(b"date", date)]
+        self.date_line = b"date: %b\r\n" % date
         now = self.loop.time()
         for connection in self._connections():
             connection.end_if_late(now)

@@ -5,6 +5,7 @@ ready, so an idle server confirms at the cost of one sync and a busy one shares 
 """
 
 from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -18,6 +19,13 @@ from minori.storage.rocksdb.log import LogFollower, SyncThread
 T = TypeVar("T")
 
 
+Written = Callable[[Mapping[bytes, bytes | None]], None]
+"""Is told what a batch has changed as soon as reads see it: keys and values, `None` where one was removed."""
+
+
+def _nobody(changes: Mapping[bytes, bytes | None]) -> None: ...
+
+
 class GroupCommit:
     """The one writer of a database. Used on one loop alone.
 
@@ -25,10 +33,13 @@ class GroupCommit:
     write or sync ends it: everything that waits fails, and so does every later `admit`.
     """
 
-    def __init__(self, database: Database, options: EntryStoreOptions, loop: AbstractEventLoop) -> None:
+    def __init__(
+        self, database: Database, options: EntryStoreOptions, loop: AbstractEventLoop, written: Written = _nobody
+    ) -> None:
         self._database = database
         self._options = options
         self._loop = loop
+        self._written = written
         self._follower = LogFollower(database.folder)
         self._thread = SyncThread(self._synced_on_thread)
         self._failure: StoreFailed | None = None
@@ -104,11 +115,17 @@ class GroupCommit:
             return
         for key, value in self._last.items():
             self._batch.put(key, value)
-        batch, self._syncing, self._syncing_bytes = self._batch, self._waiting, self._waiting_bytes
+        batch, changes, self._syncing, self._syncing_bytes = (
+            self._batch,
+            self._unwritten,
+            self._waiting,
+            self._waiting_bytes,
+        )
         self._start_batch()
         self._commit_began = perf_counter()
         try:
             self._database.write(batch)
+            self._written(changes)
             task = self._follower.written()
         except Exception as error:  # noqa: BLE001 - rocksdict raises plain Exception
             self._fail("written", error)

@@ -7,12 +7,22 @@ from pathlib import Path
 import msgspec
 
 from minori.codec.entry import decode_row, encode_json, encode_row, row_time
-from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite, ResourcePage, TimeRange, Written
+from minori.model.entry import (
+    MAX_TIME,
+    CategoryKey,
+    CategoryPage,
+    EntryPage,
+    EntryWrite,
+    ResourcePage,
+    TimeRange,
+    Written,
+)
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.commit import GroupCommit
 from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.recent import Recent
 from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
 
 PAGE_BYTES = 16 * 1024 * 1024
@@ -28,16 +38,20 @@ async def open_entries(url: str, options: EntryStoreOptions) -> EntryStore:
     """
     database = Database(Path(url.partition("://")[2]))
     tails = Tails(max(REMEMBERED, 2 * options.waiting_writes))
-    return RocksDBEntryStore(database, GroupCommit(database, options, get_running_loop()), tails)
+    recent = Recent()
+    return RocksDBEntryStore(
+        database, GroupCommit(database, options, get_running_loop(), recent.written), tails, recent
+    )
 
 
 class RocksDBEntryStore(EntryStore):
     """Rows under ordered keys. See `keys` for the layout, `commit` for how a write becomes durable."""
 
-    def __init__(self, database: Database, commit: GroupCommit, tails: Tails) -> None:
+    def __init__(self, database: Database, commit: GroupCommit, tails: Tails, recent: Recent) -> None:
         self._database = database
         self._commit = commit
         self._tails = tails
+        self._recent = recent
 
     def put(self, write: EntryWrite) -> "Future[Written]":
         """See `EntryStore.put`."""
@@ -78,10 +92,16 @@ class RocksDBEntryStore(EntryStore):
         first, last = span.bounds(after)
         if first > last:
             return EntryPage((), None)
-        start = keys.entry_prefix(resource) + keys.pack_time(last if span.descending else first)
+        prefix = keys.entry_prefix(resource)
+        kept = self._recent.page(prefix, first, last, span.limit) if span.descending else None
+        if kept is not None:
+            return kept
+        start = prefix + keys.pack_time(last if span.descending else first)
         found = self._database.values(start, span.limit + 1, PAGE_BYTES, backwards=span.descending)
         scanned = len(found)
         rows = _inside(found, first, last, descending=span.descending)
+        if span.descending and last == MAX_TIME:
+            self._recent.keep(prefix, rows, whole=first == 0 and len(rows) < scanned)
         if len(rows) > span.limit:
             rows.pop()
         elif not rows or len(rows) < scanned:

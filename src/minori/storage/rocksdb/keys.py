@@ -43,6 +43,9 @@ END: Final = b"F"
 _time = struct.Struct(">Q")
 pack_time = _time.pack
 
+TIME_BYTES: Final = _time.size
+"""Bytes of a packed time, with which every row's key ends."""
+
 
 def unpack_time(packed: bytes) -> int:
     """The time that `pack_time` packed."""
