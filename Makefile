@@ -29,7 +29,7 @@ test: $(VENV)/dev.stamp ## run the tests, all but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## run every test; takes a long time
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=searching $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -46,7 +46,7 @@ docs: $(VENV)/dev.stamp ## write the reference pages that are made from the prog
 lock: ## renew the lock files from pyproject.toml; needs uv (ARGS=--upgrade for newer versions)
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: pip install uv, or make lock UV=/path/to/uv' >&2; exit 1; }
 	@for name in dev serve; do sed -i '/^# Made by/d' requirements/$$name.lock 2>/dev/null || true; done
-	$(LOCK) --group build --group check --group test --output-file requirements/dev.lock $(ARGS)
+	$(LOCK) --group build --group check --group test --all-extras --output-file requirements/dev.lock $(ARGS)
 	$(LOCK) --group build --constraint requirements/dev.lock --output-file requirements/serve.lock $(ARGS)
 	@for name in dev serve; do sed -i '1i # Made by `make lock` from pyproject.toml; do not edit.' requirements/$$name.lock; done
 

@@ -10,9 +10,10 @@ from tempfile import mkdtemp
 
 import msgspec
 
-from bench import doors, scale
+from bench import doors, files, index, scale
 from bench.errors import BenchError
-from bench.figures import DOOR_FIGURES, SCALE_FIGURES, Reading, Readings
+from bench.figures import DOOR_FIGURES, FILE_FIGURES, INDEX_FIGURES, SCALE_FIGURES, Reading, Readings
+from bench.fill_index import CROWD, INDEXED
 from bench.machine import describe
 from bench.plan import Plan, choose
 from bench.processes import ROOT, cores, need
@@ -56,23 +57,34 @@ def _run(asked: Namespace, work: Path) -> int:
         readings |= doors.run(plan, wanted, work)
     if plan.scale and any(figure.name in wanted for figure in SCALE_FIGURES):
         readings |= scale.run(plan, wanted, work)
+    if any(figure.name in wanted for figure in FILE_FIGURES):
+        readings |= files.run(plan, wanted, work)
+    if plan.scale and any(figure.name in wanted for figure in INDEX_FIGURES):
+        readings |= index.run(plan, wanted, work)
     return _tell(plan, wanted, readings, facts, as_json=asked.json)
 
 
 def _tell(plan: Plan, wanted: set[str], readings: Readings, facts: dict[str, str], *, as_json: bool) -> int:
-    small = rows([figure for figure in DOOR_FIGURES if figure.name in wanted], readings)
-    large = rows([figure for figure in SCALE_FIGURES if figure.name in wanted], readings)
-    late = missed([*small, *large])
+    parts = {
+        name: (title, rows([figure for figure in figures if figure.name in wanted], readings))
+        for name, title, figures in (
+            ("doors", "Doors, and reads of a small store", DOOR_FIGURES),
+            ("scale", f"{plan.scale:,} entries over {scale.RESOURCES:,} resources", SCALE_FIGURES),
+            ("files", "Files", FILE_FIGURES),
+            ("index", f"{INDEXED:,} files, {CROWD:,} of them in one folder", INDEX_FIGURES),
+        )
+    }
+    late = missed([row for _, table in parts.values() for row in table])
     if as_json:
-        told = {"machine": facts, "seconds": plan.seconds, "rounds": plan.rounds, "doors": small, "scale": large}
+        tables = {name: table for name, (_, table) in parts.items()}
+        told = {"machine": facts, "seconds": plan.seconds, "rounds": plan.rounds, **tables}
         print(msgspec.json.format(msgspec.json.encode({**told, "entries": plan.scale, "missed": late})).decode())
         return 1 if late else 0
     print(machine(facts))
     print(f"Medians of {plan.rounds} rounds of {plan.seconds} seconds a figure.\n")
-    if small:
-        print(markdown("Doors, and reads of a small store", small))
-    if large:
-        print(markdown(f"{plan.scale:,} entries over {scale.RESOURCES:,} resources", large))
+    for title, table in parts.values():
+        if table:
+            print(markdown(title, table))
     print(f"Missed: {', '.join(late)}." if late else "Every floor is reached.")
     return 1 if late else 0
 
@@ -91,7 +103,7 @@ def _parser() -> ArgumentParser:
         type=int,
         default=1_000_000,
         metavar="N",
-        help="entries in the large store (default: 1000000; 0: none)",
+        help="entries in the large store (default: 1000000; 0: none, and no large index of files)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument(

@@ -39,6 +39,17 @@ http {{
     listen 127.0.0.1:{port} backlog=1024;
     root {work}/www;
     location = / {{ return 201; }}
+    location /put/ {{
+      dav_methods PUT DELETE;
+      create_full_put_path on;
+      client_max_body_size 0;
+    }}
+    location /put/buffered/ {{
+      dav_methods PUT DELETE;
+      create_full_put_path on;
+      client_max_body_size 0;
+      client_body_buffer_size 1m;
+    }}
   }}
 }}
 """
@@ -46,7 +57,12 @@ http {{
 
 @contextmanager
 def nginx(core: int, work: Path) -> Iterator[str]:
-    """An nginx that answers `POST /` with 201 and serves the files of `work`/www; its address."""
+    """An nginx that answers `POST /` with 201, serves the files of `work`/www and takes more in below `/put/`; its
+    address.
+
+    A body goes to a file beside them, which is renamed; nginx syncs nothing. Below `/put/buffered/` it goes there
+    through a larger buffer than nginx's own of 16 KiB.
+    """
     program = need("nginx", "nginx-light")
     port = _free_port()
     (work / "www").mkdir()
@@ -72,6 +88,13 @@ def echo(core: int, kind: str, work: Path) -> Iterator[int]:
 def bare_log(core: int, file: Path, seconds: int) -> Reading:
     """Appends, each synced on its own, a second, to a new `file`, which is removed."""
     command = [sys.executable, "-m", "bench.bare", "log", str(file), str(seconds)]
+    figures = answer(core, command, seconds + _PATIENCE)
+    return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"])
+
+
+def bare_files(core: int, folder: Path, size: int, seconds: int) -> Reading:
+    """Files of `size` bytes a second, each written, synced, renamed and its folder synced, in a new `folder`."""
+    command = [sys.executable, "-m", "bench.bare_files", str(folder), str(size), str(seconds)]
     figures = answer(core, command, seconds + _PATIENCE)
     return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"])
 

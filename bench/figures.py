@@ -55,6 +55,12 @@ ANCHORS = {
     "nginx-range": "nginx, the same bytes as a file",
     "nginx-scale-newest": "nginx, the same bytes as a file",
     "nginx-scale-range": "nginx, the same bytes as a file",
+    "nginx-upload": "nginx, WebDAV PUT, not synced",
+    "nginx-upload-buffered": "nginx, WebDAV PUT, not synced, buffer of 1 MiB",
+    "nginx-upload-synced": "nginx, WebDAV PUT, then synced",
+    "nginx-download": "nginx, sendfile",
+    "bare-files": "bare loop: write, sync, rename, sync the folder",
+    "nginx-file": "nginx, the same bytes as a file",
 }
 """The anchors' probes and how the table calls them."""
 
@@ -80,10 +86,43 @@ SCALE_FIGURES = (
     Figure("scale-range", "range of 1,000, 64 connections", "1/s", (Against("nginx-scale-range", 0.09),)),
     Figure("scale-loaded", "resident memory, after the reads", "MiB"),
     Figure("scale-fill", "entries put by the loader", "1/s"),
+    Figure("export-jsonl", "export as JSON Lines", "entries/s"),
+    Figure("export-jsonl-memory", "extra memory, export as JSON Lines", "MiB", ceiling=64),
+    Figure("export-csv", "export as CSV", "entries/s"),
+    Figure("export-csv-memory", "extra memory, export as CSV", "MiB", ceiling=64),
+    Figure("export-parquet", "export as Parquet", "entries/s"),
+    Figure("export-parquet-memory", "extra memory, export as Parquet", "MiB", ceiling=64),
+    Figure("export-columns", "export as Parquet in columns", "entries/s"),
+    Figure("export-columns-memory", "extra memory, export as Parquet in columns", "MiB", ceiling=64),
 )
 """Measured on a large store: `--scale` entries over 1,000 resources."""
 
-FIGURES = DOOR_FIGURES + SCALE_FIGURES
+_UPLOADS = (Against("nginx-upload", 0.35), Against("nginx-upload-buffered"), Against("nginx-upload-synced"))
+
+FILE_FIGURES = (
+    Figure("file-upload", "upload of 1 GiB", "MiB/s", _UPLOADS),
+    Figure("file-upload-memory", "extra memory, upload of 1 GiB", "MiB", ceiling=64),
+    Figure("file-download", "download of 1 GiB by its link", "MiB/s", (Against("nginx-download", 0.9),)),
+    Figure("file-download-memory", "extra memory, download of 1 GiB", "MiB", ceiling=64),
+    Figure("file-put", "durable PUT of 4 KiB, one folder, 64 connections", "1/s", (Against("bare-files", 0.5),)),
+    Figure(
+        "file-put-many", "durable PUT of 4 KiB, 1,000 folders, 64 connections", "1/s", (Against("bare-files", 0.5),)
+    ),
+    Figure("file-link", "4 KiB by its link, 64 connections", "1/s", (Against("nginx-file"),)),
+    Figure("file-get", "4 KiB, redirection and link, 64 connections", "1/s", (Against("nginx-file"),)),
+)
+"""Measured on empty stores: large files and small ones."""
+
+INDEX_FIGURES = (
+    Figure("index-list-10", "listing page of 10, lone, p50", "ms", ceiling=5),
+    Figure("index-list-1000", "listing page of 1,000, lone, p50", "ms", ceiling=5),
+    Figure("index-find-10", "find by prefix, page of 10, lone, p50", "ms", ceiling=5),
+    Figure("index-find-1000", "find by prefix, page of 1,000, lone, p50", "ms"),
+    Figure("index-disk", "bytes a file in the index", "bytes"),
+)
+"""Measured on an index of a million files, 100,000 of them in one folder."""
+
+FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES
 
 
 Readings = Mapping[str, Sequence[Reading]]

@@ -12,6 +12,7 @@ from bench.figures import Reading
 from bench.processes import answer, need
 
 _GRACE_SECONDS = 30.0
+_TRANSFER_SECONDS = 300.0
 _WORST = 0.01
 
 _DONE = """
@@ -35,21 +36,63 @@ end
 """
 
 
+_FRESH = """
+local folders, sent = %d, 0
+request = function()
+  sent = sent + 1
+  return wrk.format("PUT", string.format("%s%%d/%s-%%d", sent %% folders, sent))
+end
+"""
+
+_FOLLOW = """
+local locations, first, last, plain = {}, 1, 0, {}
+response = function(status, headers, body)
+  if status == 302 then
+    last = last + 1
+    locations[last] = headers["Location"] or headers["location"]
+  end
+end
+local ask = request
+request = function()
+  if first > last then return ask() end
+  local location = locations[first]
+  locations[first] = nil
+  first = first + 1
+  return wrk.format("GET", location, plain)
+end
+"""
+
+
 class Request(Struct, frozen=True):
-    """What is asked over HTTP again and again: `paths` in turn, each with `headers` and perhaps a `body`."""
+    """What is asked over HTTP again and again: `paths` in turn, each with `headers` and perhaps a `body`.
+
+    With `follow`, each redirection is followed, without the headers; the link's answer counts too.
+    """
 
     address: str
     paths: Sequence[str] = ("/",)
     headers: Mapping[str, str] = {}
     body: bytes | None = None
+    follow: bool = False
 
 
-def http(core: int, request: Request, connections: int, seconds: int, work: Path) -> Reading:
+class Upload(Struct, frozen=True):
+    """A `body` that is PUT under ever new paths: `root`, the number of a folder, and a name that begins with `run`."""
+
+    address: str
+    root: str
+    folders: int
+    run: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def http(core: int, request: Request | Upload, connections: int, seconds: int, work: Path) -> Reading:
     """Answers a second to `request` over kept-alive connections; any status of 400 and up ends the run."""
-    script = work / "wrk.lua"
-    script.write_text(_script(request))
-    first = request.paths[0] if len(request.paths) == 1 else "/"
-    command = [need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(script)]
+    told = work / "wrk.lua"
+    told.write_text(script(request))
+    first = request.paths[0] if isinstance(request, Request) and len(request.paths) == 1 else "/"
+    command = [need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(told)]
     figures = answer(core, [*command, f"http://{request.address}{first}"], seconds + _GRACE_SECONDS)
     count = figures["requests"]
     if figures["refused"] or not count:
@@ -61,13 +104,23 @@ def http(core: int, request: Request, connections: int, seconds: int, work: Path
     return Reading(rate, figures["p50"] / 1000, figures["p99"] / 1000, failed)
 
 
-def _script(request: Request) -> str:
+def script(request: Request | Upload) -> str:
+    """What `wrk` is told, in Lua."""
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
     if request.body is not None:
         lines += ['wrk.method = "POST"', f"wrk.body = {json.dumps(request.body.decode())}"]
-    if len(request.paths) > 1:
+    if isinstance(request, Upload):
+        lines.append(_FRESH % (request.folders, request.root, request.run))
+    elif len(request.paths) > 1:
         lines.append(_ROUND_ROBIN % ",".join(json.dumps(path) for path in request.paths))
+        lines += [_FOLLOW] * request.follow
     return "\n".join(lines) + _DONE
+
+
+def transfer(core: int, kind: str, address: str, path: str, size: int, headers: Mapping[str, str]) -> float:
+    """Seconds that one `put` or `get` of `size` bytes over HTTP takes, on a connection of its own."""
+    command = [sys.executable, "-m", "bench.transfer", kind, address, path, str(size), json.dumps(headers)]
+    return float(answer(core, command, _TRANSFER_SECONDS)["seconds"])
 
 
 def stream(core: int, kind: str, port: int, senders: int, seconds: int) -> Reading:

@@ -108,6 +108,17 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
 
 
+def forget_peak(pid: int) -> None:
+    """Let the peak of a process's resident memory begin anew, at what it is now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_bytes(pid: int) -> int:
+    """The most resident memory that a process has had since it began, or since `forget_peak`."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 def settle(pid: int, limit: float) -> bool:
     """Wait until a process is nearly idle (below 3 % of a core for 0.4 s), at most `limit` seconds.
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from bench.figures import ANCHORS, Figure, Readings, middle
 
 _WHOLE = 100
+_MANY = 10_000
 _HEAD = (
     "| figure | Minori | p99 | CPU | anchor | anchor's | ratio | floor | |",
     "|---|---:|---:|---:|---|---:|---:|---:|---|",
@@ -101,8 +102,12 @@ def markdown(title: str, table: Iterable[Row]) -> str:
 
 def _figure(row: Row) -> str:
     late = "" if row.p99_ms is None else f"{row.p99_ms:.1f} ms"
-    cost = "" if row.cpu_us is None else f"{row.cpu_us:.0f} µs"
+    cost = "" if row.cpu_us is None else _cost(row.cpu_us)
     return f"{row.title} | {amount(row.value)} {row.unit} | {late} | {cost}"
+
+
+def _cost(microseconds: float) -> str:
+    return f"{microseconds:.0f} µs" if microseconds < _MANY else f"{microseconds / 1000:,.0f} ms"
 
 
 def _anchor(row: Row) -> str:

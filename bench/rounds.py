@@ -46,5 +46,5 @@ def measure(
             rest()
             reading = probe(seconds)
             readings[name].append(reading)
-            say(f"  round {turn} of {rounds}: {name} {reading.value:,.0f}/s")
+            say(f"  round {turn} of {rounds}: {name} {reading.value:,.6g}")
     return readings

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from shutil import disk_usage
 
+from bench import exports
 from bench.anchors import nginx
 from bench.errors import BenchError
 from bench.figures import SCALE_FIGURES, Reading
@@ -48,7 +49,7 @@ def run(plan: Plan, wanted: AbstractSet[str], work: Path) -> dict[str, list[Read
         chosen = {name: probe for name, probe in probes.items() if name in needed}
         readings |= measure(chosen, plan.seconds, plan.rounds, server.settle)
         readings["scale-loaded"] = [Reading(server.resident_mib())]
-    return readings
+    return readings | exports.run(plan, wanted, data, log, plan.scale // RESOURCES * RESOURCES)
 
 
 def fill_store(data: Path, operator_id: str, entries: int, resources: int) -> float:

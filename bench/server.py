@@ -6,6 +6,8 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from select import select
 from time import monotonic
@@ -24,6 +26,14 @@ _REST_SECONDS = 20.0
 _READY = re.compile(
     r"minori ready api=http://(?P<api>\S+) door-http=(?P<door_http>\S+) door-stream=\S+:(?P<stream>\d+) .*\n"
 )
+
+
+class Reply(Struct, frozen=True):
+    """An answer of the API; `location` is empty where it leads nowhere."""
+
+    status: int
+    location: str
+    body: bytes
 
 
 class Server(Struct, frozen=True):
@@ -53,6 +63,19 @@ class Server(Struct, frozen=True):
         with urlopen(Request(f"http://{self.api}{path}", headers=dict(self.headers)), timeout=30) as reply:
             body: bytes = reply.read()
             return body
+
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "text/plain") -> Reply:
+        """The answer of the API, redirections included; one of status 400 and up ends the run."""
+        connection = HTTPConnection(self.api, timeout=30)
+        try:
+            connection.request(method, path, body, {**self.headers, "Content-Type": kind})
+            answer = connection.getresponse()
+            reply = Reply(answer.status, answer.headers.get("Location", ""), answer.read())
+        finally:
+            connection.close()
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            raise BenchError(f"{method} {path} was answered {reply.status}: {reply.body!r}")
+        return reply
 
 
 def entries_url(data: Path) -> str:

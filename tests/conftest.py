@@ -5,8 +5,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from serving import STDERR_TAIL, Serve, Server
+
+# The default run tries the same examples every time, so that it fails for what was changed and nothing else;
+# `make test-all` looks for new ones. Neither asserts time.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A house with doors for tests: the real service on the memory store, whose confirmations can be held back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -11,20 +11,25 @@ import uvloop
 
 from minori.codec.entry import decode_row
 from minori.config.address import Endpoint
-from minori.config.settings import Limits
+from minori.config.settings import Files, Limits
 from minori.doors.datagram import DatagramDoor
+from minori.doors.files import FileDoor
 from minori.doors.http import HttpDoor
 from minori.doors.sockets import pair
 from minori.doors.stream import StreamDoor
 from minori.errors import Overloaded, StoreFailed
+from minori.http.application import Application
 from minori.model.entry import PAGE_LIMIT, DataEntry, EntryWrite, TimeRange, Written
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
+from minori.service.device_files import DeviceFiles
+from minori.service.files import FileService
 from minori.service.ingest import IngestService
 from minori.service.registry import Registry
-from minori.storage.base import Put
+from minori.storage.base import BlobReader, Put
+from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
 from minori.storage.memory.entries import MemoryEntryStore
 
@@ -35,6 +40,9 @@ NOT_ENABLED = "127.0.0.3"
 UNKNOWN = "127.0.0.4"
 IMSI = {KNOWN: "001010000000001", NO_GROUP: "001010000000002", NOT_ENABLED: "001010000000003"}
 ANYWHERE = Endpoint("127.0.0.1", 0)
+FILE_BYTES = 200_000
+"""The largest file that a device may send."""
+
 SECONDS = 20
 """How long a test waits for what must come; it is never reached by a door that works."""
 
@@ -115,6 +123,18 @@ class SlowStore(MemoryEntryStore):
         self._waiting.clear()
 
 
+class SlowBlobs(MemoryBlobStore):
+    """The memory store on a disk so slow that something happens (`meanwhile`) before the next blob is open."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def open(self, blob_id: str) -> BlobReader | None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().open(blob_id)
+
+
 class House:
     """One ingest service with its store, and doors on demand."""
 
@@ -128,6 +148,9 @@ class House:
         self.ingest = IngestService(
             self.store, self.registry, self.metrics, lambda: next(clock), self.limits.payload_bytes
         )
+        self.blobs = SlowBlobs()
+        self.files = FileService(self.catalog.files, self.blobs, self.metrics, lambda: next(clock), Files())
+        self.device_files = DeviceFiles(self.files, self.registry, self.ingest, lambda: next(clock), FILE_BYTES)
 
     async def furnish(self) -> None:
         """Three SIMs on three loopback addresses: one that may store, one in no group, one without Harvest."""
@@ -143,13 +166,31 @@ class House:
         await self.catalog.apply(Put(Session("::1", IMSI[KNOWN])))
         await self.registry.refresh()
 
+    async def let_files(self, **options: Any) -> None:
+        """Let the SIM behind `KNOWN` store files alone, with further options of Harvest Files."""
+        configuration = {"SoracomHarvestFiles": {"enabled": True, **options}}
+        await self.catalog.apply(Put(Group("enabled", OPERATOR, {}, configuration, 0, 0)))
+        await self.registry.refresh()
+
+    async def file(self, path: str) -> tuple[str, bytes]:
+        """The type and the bytes of a stored file of the operator; `NotFound` if there is none."""
+        entry = await self.files.entry(OPERATOR, path)
+        reader = await self.files.open(entry)
+        return entry.content_type, await reader.read(0, reader.size) if reader.size else b""
+
+    async def paths(self) -> list[str]:
+        """The paths of all the operator's files, without the directories."""
+        page = await self.files.find(OPERATOR, "/", "", PAGE_LIMIT)
+        return [entry.path for entry in page.entries if not entry.is_directory]
+
     def admission(self) -> Admission:
         return Admission(self.limits.connections, self.limits.connections_per_address)
 
     @asynccontextmanager
-    async def http(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[HttpDoor]:
-        """An HTTP door that is drained at the end."""
-        door = HttpDoor(self.ingest, self.admission(), self.limits, self.metrics)
+    async def http(self, endpoint: Endpoint = ANYWHERE, files: Application | None = None) -> AsyncIterator[HttpDoor]:
+        """An HTTP door that is drained at the end; `files` stands in for the file door behind it."""
+        files = files or FileDoor(self.device_files, self.metrics)
+        door = HttpDoor(self.ingest, self.admission(), self.limits, self.metrics, files)
         await door.start(endpoint)
         try:
             yield door

@@ -62,12 +62,17 @@ class Line:
 
     async def answer(self) -> Answer:
         """The next HTTP answer; `IncompleteReadError` if the connection ends first."""
+        answer = await self.head()
+        body = await self.reader.readexactly(int(answer.fields.get("content-length", "0")))
+        return Answer(answer.status, answer.reason, answer.fields, body)
+
+    async def head(self) -> Answer:
+        """The head of the next HTTP answer, which is all of it for HEAD."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         _, status, reason = first.split(" ", 2)
-        body = await self.reader.readexactly(int(fields.get("content-length", "0")))
-        return Answer(int(status), reason, fields, body)
+        return Answer(int(status), reason, fields, b"")
 
     async def ended(self) -> bool:
         """Wait until the peer ends its side; true if nothing more came before, and no reset."""

@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -24,22 +24,31 @@ from minori.codec.entry import encode_json
 from minori.config.address import StoreAddress, parse_endpoint
 from minori.config.settings import Settings
 from minori.doors.datagram import DatagramDoor
+from minori.doors.files import FileDoor
 from minori.doors.http import HttpDoor
 from minori.doors.sockets import bound, listen, pair
 from minori.doors.stream import StreamDoor
+from minori.errors import DataDirectoryBroken, SettingsInvalid
 from minori.http.listener import Listener as HttpListener
 from minori.model.registry import Operator
 from minori.observe.logs import configure
 from minori.observe.metrics import Metrics
 from minori.observe.store import StoreWatch
-from minori.service.access import AccessService
+from minori.service.access import AccessService, kept_secret
 from minori.service.admission import Admission
 from minori.service.data import DataService
+from minori.service.device_files import DeviceFiles
+from minori.service.exports import ExportService
+from minori.service.files import FileService
 from minori.service.ingest import IngestService
+from minori.service.links import SIGNING, Downloads, Links
 from minori.service.operators import Credentials, create_operator, ensure_demo
+from minori.service.producers import producers
 from minori.service.registry import Registry
-from minori.storage.base import Catalog, EntryStore, EntryStoreOptions
-from minori.storage.directory import DataDirectory
+from minori.service.statistics import StatisticsService
+from minori.service.tidying import Sweep
+from minori.storage.base import BlobStore, Catalog, EntryStore, EntryStoreOptions
+from minori.storage.directory import DataDirectory, visit
 
 ENTRY_STORES = {
     "memory": "minori.storage.memory.entries:open_entries",
@@ -53,6 +62,12 @@ CATALOGS = {
 }
 """Drivers of the catalog."""
 
+BLOB_STORES = {
+    "file": "minori.storage.filesystem.blobs:open_blobs",
+    "memory": "minori.storage.memory.blobs:open_blobs",
+}
+"""Drivers of the bytes of files."""
+
 ROOT_EMAIL = "root@minori.invalid"
 """The e-mail of the first operator's root user; `.invalid` names nobody."""
 
@@ -62,7 +77,8 @@ STOP_SECONDS = 9.5
 RESERVED_DESCRIPTORS = 768
 """Descriptors kept for everything but connections: the entry store's files above all."""
 
-LISTENERS = 4
+DESCRIPTORS = 6
+"""What a connection of each of the four listeners may hold: one each, and at the API and the HTTP door a file too."""
 
 _log = structlog.get_logger()
 
@@ -108,21 +124,25 @@ def _stop_in_time(loop: asyncio.AbstractEventLoop) -> None:
 class Server:
     """One running server. What `open` and `start` put on the stack is undone in reverse order."""
 
-    def __init__(self, settings: Settings, store: EntryStore, catalog: Catalog, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, store: EntryStore, catalog: Catalog, blobs: BlobStore, metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._store = store
         self._catalog = catalog
+        self._blobs = blobs
         self._metrics = metrics
         self._registry = Registry(catalog)
         limits = settings.limits
         self._ingest = IngestService(store, self._registry, metrics, _milliseconds, limits.payload_bytes)
+        self._files = FileService(catalog.files, blobs, metrics, _milliseconds, settings.files)
         self._access = AccessService(catalog, time.time, token_seconds=settings.auth.token_seconds)
         self._drains: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
     async def open(cls, settings: Settings, stack: AsyncExitStack) -> "Server":
         """Take the data directory, open the stores and make what the first start makes."""
-        directory = stack.enter_context(DataDirectory(os.path.abspath(settings.data_dir)))  # noqa: ASYNC240, PTH100 - nothing is served yet; a path's own absolute form would keep `..`
+        directory = stack.enter_context(DataDirectory(_data_dir(settings)))
         metrics = Metrics()
         limits = settings.limits
         options = EntryStoreOptions(StoreWatch(metrics), limits.waiting_writes, limits.waiting_bytes)
@@ -130,8 +150,10 @@ class Server:
         stack.push_async_callback(store.close)
         catalog = await _open(CATALOGS, settings.stores.catalog_address, directory.catalog)
         stack.push_async_callback(catalog.close)
+        blobs = await _open(BLOB_STORES, settings.stores.blobs_address, directory.blobs)
+        stack.push_async_callback(blobs.close)
         await _first_start(catalog, directory, demo=settings.demo)
-        return cls(settings, store, catalog, metrics)
+        return cls(settings, store, catalog, blobs, metrics)
 
     async def start(self, stack: AsyncExitStack) -> str:
         """Open every listener; the ready line says where."""
@@ -140,9 +162,13 @@ class Server:
         await self._registry.refresh()
         settings = self._settings
         api = await self._start_api()
-        http = HttpDoor(self._ingest, self._admission(), settings.limits, self._metrics)
+        largest = settings.files.device_file_bytes
+        files = DeviceFiles(self._files, self._registry, self._ingest, _milliseconds, largest)
+        file_door = FileDoor(files, self._metrics)
+        http = HttpDoor(self._ingest, self._admission(), settings.limits, self._metrics, file_door)
         await http.start(parse_endpoint(settings.door_http))
         self._drains.append(http.drain)
+        self._start_sweep()
         stream = await self._start_pair("door-stream", settings.door_stream)
         unified = await self._start_pair("door-unified", settings.door_unified)
         _log.info("started", version=__version__, data_dir=settings.data_dir)
@@ -150,16 +176,27 @@ class Server:
 
     async def _start_api(self) -> str:
         settings = self._settings
+        links = Links(await kept_secret(self._catalog, SIGNING), time.time)
+        data = DataService(self._store, self._registry, self._metrics)
+        statistics = StatisticsService(self._store.counts, self._catalog, _milliseconds)
+        exports = await self._start_exports(data, statistics)
         services = Services(
             self._access,
-            DataService(self._store, self._registry, self._metrics),
+            data,
             self._ingest,
             self._registry,
             settings.limits,
+            self._files,
+            links,
+            Downloads(links, self._blobs, self._files.download, exports.download),
+            settings.files,
+            exports,
+            settings.exports,
+            statistics,
         )
         application = Api(
             services,
-            Site(self._store, self._metrics),
+            Site(self._store, self._catalog, self._blobs, self._metrics),
             self._metrics,
             log_requests=settings.log.level == "debug",
         )
@@ -169,6 +206,24 @@ class Server:
         await listener.start(opened)
         self._drains.append(listener.drain)
         return str(where)
+
+    async def _start_exports(self, data: DataService, statistics: StatisticsService) -> ExportService:
+        exports = ExportService(
+            self._catalog,
+            self._blobs,
+            producers(data, statistics, self._catalog, self._store, self._metrics),
+            self._metrics,
+            _milliseconds,
+            self._settings.exports,
+        )
+        await exports.start()
+        self._drains.append(exports.close)
+        return exports
+
+    def _start_sweep(self) -> None:
+        sweep = Sweep(self._catalog, self._blobs, self._metrics, _milliseconds)
+        sweep.start()
+        self._drains.append(sweep.close)
 
     async def _start_pair(self, name: str, where: str) -> str:
         stream_socket, datagram_socket = pair(parse_endpoint(where))
@@ -188,6 +243,51 @@ class Server:
     def _admission(self) -> Admission:
         limits = self._settings.limits
         return Admission(limits.connections, limits.connections_per_address)
+
+
+class Beside:
+    """The stores of a server that may be running, for a command beside it.
+
+    Raises `DataDirectoryBroken` and `FormatTooNew` if there is no such data directory. No store is made that is
+    not there: its methods raise `StartError` then, and `SettingsInvalid` for one that no other process could see.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._stores = settings.stores
+        self._places = visit(_data_dir(settings))
+
+    @asynccontextmanager
+    async def files(self) -> AsyncIterator[tuple[Catalog, BlobStore]]:
+        """The catalog and the blobs, which several processes may have open."""
+        _require(self._stores.catalog_address, self._places.catalog)
+        _require(self._stores.blobs_address, self._places.blobs)
+        async with AsyncExitStack() as stack:
+            catalog: Catalog = await _open(CATALOGS, self._stores.catalog_address, self._places.catalog)
+            stack.push_async_callback(catalog.close)
+            blobs: BlobStore = await _open(BLOB_STORES, self._stores.blobs_address, self._places.blobs)
+            stack.push_async_callback(blobs.close)
+            yield catalog, blobs
+
+    async def try_entries(self) -> None:
+        """Open the entry store as a server would, and close it again. Raises `DataDirectoryBusy` while one runs."""
+        _require(self._stores.entries_address, self._places.entries)
+        with DataDirectory(self._places.path) as directory:
+            options = EntryStoreOptions(StoreWatch(Metrics()))
+            store: EntryStore = await _open(ENTRY_STORES, self._stores.entries_address, directory.entries, options)
+            await store.close()
+
+
+def _require(address: StoreAddress, inside: Path) -> None:
+    if address.scheme == "memory":
+        raise SettingsInvalid("A store that is kept in memory is its server's alone; give the command other settings")
+    path = Path(address.path or inside)
+    if not path.exists():
+        raise DataDirectoryBroken(f"{path} is not there; put it back from a backup, or start minori serve once")
+
+
+def _data_dir(settings: Settings) -> str:
+    """As an absolute path, but for links, which stay."""
+    return os.path.abspath(settings.data_dir)  # noqa: PTH100 - a path's own absolute form would keep `..`
 
 
 async def _open(drivers: dict[str, str], address: StoreAddress, inside: Path, *options: Any) -> Any:
@@ -226,9 +326,9 @@ def _within_descriptors(settings: Settings) -> Settings:
     """
     connections = settings.limits.connections
     soft, hard = getrlimit(RLIMIT_NOFILE)
-    wanted = LISTENERS * connections + RESERVED_DESCRIPTORS
+    wanted = DESCRIPTORS * connections + RESERVED_DESCRIPTORS
     granted = wanted if hard == RLIM_INFINITY else min(wanted, hard)
     if soft < granted:
         setrlimit(RLIMIT_NOFILE, (granted, hard))
-    fitting = max(1, (max(soft, granted) - RESERVED_DESCRIPTORS) // LISTENERS)
+    fitting = max(1, (max(soft, granted) - RESERVED_DESCRIPTORS) // DESCRIPTORS)
     return replace(settings, limits=replace(settings.limits, connections=min(connections, fitting)))

@@ -9,8 +9,10 @@
     │   │   ├── TokenExpired         a token was to be renewed after its end
     │   │   ├── InvalidPath          a file's path breaks a rule
     │   │   ├── PathTaken            a directory has that name, or a file stands where a directory would be
-    │   │   └── DirectoryNotEmpty    only an empty directory can be removed
+    │   │   ├── DirectoryNotEmpty    only an empty directory can be removed
+    │   │   └── InvalidPermission    a permission document cannot be read, and where
     │   ├── FileExists           it was to be written only if it does not exist
+    │   ├── FileChanged          it is not, or no longer, the version that was asked for
     │   ├── RangeUnsatisfiable   no byte of the file is in the range asked for
     │   ├── PayloadTooLarge      over the size limit
     │   ├── Refused              the sender is not allowed to store (Harvest's own words)
@@ -24,6 +26,10 @@
     │   │   └── TokenRejected        expired, logged out, tampered with or not of this key
     │   ├── Forbidden            proven, but not allowed
     │   ├── TooManyAttempts      logins from one address pile up
+    │   ├── ExportError          an export cannot be had as it was asked for
+    │   │   ├── TooManyExports       as many are kept as may be
+    │   │   ├── ExportUnfinished     it takes longer than somebody can wait
+    │   │   └── ExportFailed         it took too long, or brought the server down
     │   ├── NotFound             no such thing
     │   └── MethodNotAllowed     the path exists, the method does not
     ├── Unavailable              nothing is wrong with the request; Minori cannot do it now
@@ -95,11 +101,28 @@ class DirectoryNotEmpty(Invalid):
         super().__init__("The directory is not empty; remove what is in it first")
 
 
+class InvalidPermission(Invalid):
+    """A permission document cannot be read; `line` and `column`, counted from 1, say where (our choice: 400)."""
+
+    def __init__(self, line: int, column: int, expected: str) -> None:
+        super().__init__(f"The permission document is wrong at line {line}, column {column}: expected {expected}")
+        self.line = line
+        self.column = column
+        self.expected = expected
+
+
 class FileExists(RequestError):
     """A file was to be written only if it does not exist (`If-None-Match: *`)."""
 
     def __init__(self) -> None:
         super().__init__("There is a file at this path already; leave If-None-Match out to replace it")
+
+
+class FileChanged(RequestError):
+    """The file is not the version that was asked for (`If-Match`, `If-Unmodified-Since`)."""
+
+    def __init__(self) -> None:
+        super().__init__("The file is not, or no longer, the version that was asked for; fetch it anew")
 
 
 class RangeUnsatisfiable(RequestError):
@@ -176,6 +199,33 @@ class TooManyAttempts(RequestError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Too many login attempts from this address; try again in {retry_after} s")
         self.retry_after = retry_after
+
+
+class ExportError(RequestError):
+    """An export cannot be had as it was asked for."""
+
+
+class TooManyExports(ExportError):
+    """An operator has as many exports as are kept (our choice); each goes `hours` after it is done."""
+
+    def __init__(self, kept: int, hours: int) -> None:
+        super().__init__(
+            f"There are {kept} exports already, the most that are kept; each is removed {hours} h after it is done"
+        )
+
+
+class ExportUnfinished(ExportError):
+    """An export was not done while somebody waited `seconds` for it; it goes on (our choice)."""
+
+    def __init__(self, export_id: str, seconds: int) -> None:
+        super().__init__(
+            f"The export is not done after {seconds} s and goes on: poll /v1/files/exported/{export_id} for its file,"
+            " and use export_mode=async for an export of this size"
+        )
+
+
+class ExportFailed(ExportError):
+    """An export took longer than it may, or the server went down each time it ran (our choice)."""
 
 
 class NotFound(RequestError):

@@ -28,11 +28,14 @@ def _run(block: str, server: Server) -> str:
     return done.stdout
 
 
-def test_the_readme_stores_an_entry_and_reads_it_back(own_server: Server) -> None:
-    send, read = BLOCKS
+def test_the_readme_stores_an_entry_and_a_file_and_reads_them_back(own_server: Server) -> None:
+    send, read, file, device = BLOCKS
     assert _run(send, own_server).startswith("HTTP/1.1 201 Created")
-    (entry,) = json.loads(_run(read, own_server))
+    entries, _, content = _run(f"{read}echo\n{file}", own_server).partition("\n")
+    (entry,) = json.loads(entries)
     assert entry["content"] == '{"temperature":21.5}'
+    assert content == "hello"
+    assert _run(device, own_server).startswith("HTTP/1.1 201 Created")
 
 
 def test_the_readmes_two_commands_are_targets_of_the_makefile() -> None:

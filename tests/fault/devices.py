@@ -205,6 +205,14 @@ def start_writers(server: Server, journal: Journal, label: str) -> list[Writer]:
     return writers
 
 
+def count_writes(server: Server, headers: dict[str, str]) -> int:
+    """How many writes of the demo SIM the statistics know, over all time."""
+    query = {"period": "month", "from": "0", "to": "253402300799"}
+    target = f"{server.url}/v1/stats/harvest/subscribers/{IMSI}"
+    months = httpx.get(target, headers=headers, params=query, timeout=30).raise_for_status().json()
+    return sum(month["harvestStatsMap"]["write"]["count"] for month in months)
+
+
 def read_all(server: Server, headers: dict[str, str], since: int = 0) -> list[Stored]:
     """Every entry of the demo SIM from `since` (UNIX ms) on, oldest first, page by page."""
     stored: list[Stored] = []

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from fault.devices import Journal, read_all, start_writers
+from fault.devices import Journal, count_writes, read_all, start_writers
 from serving import Serve
 
 
@@ -25,4 +25,6 @@ def test_nothing_confirmed_is_lost_when_the_server_is_killed(serve: Serve, chanc
         newest = read_all(server, headers, since)
         journal.check(newest, must=journal.confirmed - before)
         since = newest[-1].time + 1
-    journal.check(read_all(server, headers))
+    everything = read_all(server, headers)
+    journal.check(everything)
+    assert count_writes(server, headers) == len(everything)

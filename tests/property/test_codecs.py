@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64decode
+from unicodedata import category
 
 import pytest
 from hypothesis import example, given
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from minori.codec import paging
 from minori.codec.content import JSON, classify
 from minori.codec.entry import decode_row, encode_row, join_mixed, join_page, row_time
+from minori.codec.filepath import check_path, parse_path, quote_path
 from minori.codec.timestamps import parse_milliseconds
-from minori.errors import InvalidTimestamp
+from minori.errors import InvalidPath, InvalidTimestamp
 from minori.model.entry import MAX_TIME, CategoryKey, DataEntry
+from minori.model.file import DEPTH, PATH_BYTES
 from minori.model.resource import ATTRIBUTE_NAMES, Resource, ResourceType
 from minori.storage.rocksdb import keys
 
@@ -224,3 +227,41 @@ def test_a_next_key_of_resources_leads_back_to_its_resource(kind: ResourceType, 
 def test_next_keys_are_made_of_plain_characters(time: int, kind: ResourceType, resource_id: str) -> None:
     keys = (paging.entry_key(time, resource_id), paging.category_key(CategoryKey(time, kind, resource_id)))
     assert all(re.fullmatch(r"[A-Za-z0-9._~-]+", key) for key in keys)
+
+
+@given(st.text(st.characters(max_codepoint=255)) | texts.map(lambda text: quote_path(text).replace("%2F", "/")))
+@example("%2e%2e%2f%2e%2e")
+@example("%c0%ae%c0%ae/")
+@example("a/%2e")
+def test_a_path_is_refused_or_has_one_harmless_spelling(raw: str) -> None:
+    try:
+        path = parse_path(raw)
+    except InvalidPath:
+        return
+    assert path.startswith("/")
+    assert "//" not in path
+    assert not {".", ".."} & set(path.split("/"))
+    assert "Cc" not in {category(letter) for letter in path}
+    assert len(path.encode()) <= PATH_BYTES
+    assert path.count("/") - 1 <= DEPTH
+    assert check_path(path) == path == parse_path(quote_path(path))
+
+
+@given(texts)
+@example("~~")
+@example("~~YQ")
+@example("a.txt")
+@example("/a b/")
+def test_a_key_of_files_is_safe_and_leads_back_to_its_name(name: str) -> None:
+    key = paging.file_key(name)
+    assert re.fullmatch(r"[A-Za-z0-9._~-]+", key)
+    assert paging.parse_file_key(key) == name
+
+
+@given(texts)
+@example("~~YQ==")
+@example("~~\xff")
+@example("~~w6Q")
+def test_any_text_is_a_key_of_files(text: str) -> None:
+    place = paging.parse_file_key(text)
+    assert place == text or paging.file_key(place) == text

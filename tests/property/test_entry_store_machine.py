@@ -32,6 +32,7 @@ from minori.model.entry import (
     Written,
 )
 from minori.model.resource import Resource, ResourceType
+from minori.model.statistics import Interval
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.entries import MemoryEntryStore
@@ -66,10 +67,16 @@ entries = st.builds(
     DataEntry, resources, times, contents, st.just("text/plain"), st.none() | st.sampled_from(CATEGORIES)
 )
 names = st.lists(st.sampled_from(("x", "y", "é")), max_size=2).map(tuple)
-exact_writes = st.builds(EntryWrite, entries, st.integers(0, 9), st.just(True), names)
+receipts = st.integers(0, 9) | st.builds(
+    lambda day, slot, time: day * Interval.DAY + slot * Interval.FIVE_MINUTES + time,
+    st.integers(0, 2),
+    st.sampled_from((0, 1, 287)),
+    st.sampled_from((0, Interval.FIVE_MINUTES - 1)),
+)
+exact_writes = st.builds(EntryWrite, entries, receipts, st.just(True), names)
 # The clock stays away from the end of time, where there is no next millisecond.
 placed_writes = st.builds(
-    EntryWrite, entries.map(lambda entry: entry.at(entry.time % 257)), st.integers(0, 9), st.just(False), names
+    EntryWrite, entries.map(lambda entry: entry.at(entry.time % 257)), receipts, st.just(False), names
 )
 writes = st.one_of(exact_writes, placed_writes)
 
@@ -217,6 +224,11 @@ class EntryStores(RuleBasedStateMachine):
         self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
     ) -> None:
         self.resource_page(operator_id, kind, after, limit)
+
+    @rule(resource=resources, interval=st.sampled_from(Interval), first=receipts, last=receipts)
+    def count(self, resource: Resource, interval: Interval, first: int, last: int) -> None:
+        rocks, memory = self.both(lambda store: store.counts.counts(resource, interval, first, last))
+        assert rocks == memory
 
     @rule(settle=st.booleans())
     def reopen(self, *, settle: bool) -> None:

@@ -75,6 +75,8 @@ def test_the_two_locks_agree() -> None:
 def test_every_dependency_is_locked(lock: str, groups: list[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = list(project["project"]["dependencies"])
+    if lock == "dev.lock":
+        wanted += [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
     for group in groups:
         wanted += project["dependency-groups"][group]
     locked = set(re.findall(r"^(\S+)==", (ROOT / "requirements" / lock).read_text(), re.MULTILINE))

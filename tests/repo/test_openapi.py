@@ -30,6 +30,17 @@ RESOURCES = (
     ("last_evaluated_key", "query", False, STRING),
 )
 
+SCOPES = ["private", "public"]
+SCOPE = ("scope", "path", True, {"type": "string", "enum": SCOPES, "default": "private"})
+OWN_SCOPE = ("scope", "path", True, {"type": "string", "enum": ["private"], "default": "private"})
+DIRECTORY = ("path", "path", True, {"type": "string", "default": "/"})
+FILES = (
+    ("limit", "query", False, {"type": "integer", "default": 10}),
+    ("last_evaluated_key", "query", False, STRING),
+)
+EXPORT_MODE = ("export_mode", "query", False, {"type": "string", "enum": ["async", "sync"], "default": "sync"})
+SECONDS = {"type": "integer", "minimum": 0, "maximum": 253402300799}
+
 
 def path_id(name: str) -> tuple[str, str, bool, dict[str, Any]]:
     return (name, "path", True, STRING)
@@ -108,12 +119,113 @@ SERVED: list[tuple[str, str, str, tuple[Any, ...], str]] = [
         (path_id("device_id"), TIME),
         "200 400 401 405 413 503",
     ),
+    (
+        "findFiles",
+        "get",
+        "/files",
+        (
+            ("scope", "query", True, {"type": "string", "enum": SCOPES}),
+            ("prefix", "query", True, {"type": "string", "minLength": 1}),
+            *FILES,
+        ),
+        "200 400 401 404 405 503",
+    ),
+    ("getFile", "get", "/files/{scope}/{path}", (SCOPE, path_id("path")), "302 400 401 404 405 503"),
+    ("getFileMetadata", "head", "/files/{scope}/{path}", (SCOPE, path_id("path")), "200 400 401 404 405 503"),
+    (
+        "putFile",
+        "put",
+        "/files/{scope}/{path}",
+        (OWN_SCOPE, path_id("path")),
+        "200 201 400 401 403 404 405 412 413 503 507",
+    ),
+    (
+        "deleteFile",
+        "delete",
+        "/files/{scope}/{path}",
+        (OWN_SCOPE, path_id("path")),
+        "204 400 401 403 404 405 503 507",
+    ),
+    ("listFiles", "get", "/files/{scope}/{path}/", (SCOPE, DIRECTORY, *FILES), "200 400 401 404 405 503"),
+    (
+        "deleteDirectory",
+        "delete",
+        "/files/{scope}/{path}/",
+        (OWN_SCOPE, DIRECTORY),
+        "204 400 401 403 404 405 503 507",
+    ),
+    (
+        "downloadFile",
+        "get",
+        "/downloads/{signed}/{filename}",
+        (path_id("signed"), path_id("filename")),
+        "200 206 304 403 404 405 412 416 503",
+    ),
+    (
+        "exportDataEntries",
+        "post",
+        "/data/exports",
+        (EXPORT_MODE,),
+        "200 400 401 405 413 503 507",
+    ),
+    (
+        "getExportedFile",
+        "get",
+        "/files/exported/{exported_file_id}",
+        (path_id("exported_file_id"),),
+        "200 400 401 404 405 503",
+    ),
+    ("exportSubscribers", "post", "/subscribers/export", (EXPORT_MODE,), "200 400 401 405 503 507"),
+    *(
+        (
+            f"export{service.capitalize()}Stats",
+            "post",
+            f"/stats/{service}/operators/{{operator_id}}/export",
+            (path_id("operator_id"), EXPORT_MODE),
+            "200 400 401 404 405 413 503 507",
+        )
+        for service in ("harvest", "air", "beam", "funk", "funnel")
+    ),
+    (
+        "exportBilling",
+        "post",
+        "/bills/{yyyyMM}/export",
+        (path_id("yyyyMM"), EXPORT_MODE),
+        "400 401 404 405",
+    ),
+    ("exportLatestBilling", "post", "/bills/latest/export", (EXPORT_MODE,), "400 401 404 405"),
+    (
+        "exportPaymentStatement",
+        "post",
+        "/payment_statements/{payment_statement_id}/export",
+        (path_id("payment_statement_id"), EXPORT_MODE),
+        "400 401 404 405",
+    ),
+    (
+        "getHarvestStats",
+        "get",
+        "/stats/harvest/subscribers/{imsi}",
+        (
+            path_id("imsi"),
+            ("from", "query", True, SECONDS),
+            ("to", "query", True, SECONDS),
+            ("period", "query", True, {"type": "string", "enum": ["month", "day", "minutes"]}),
+        ),
+        "200 400 401 405 503",
+    ),
+    (
+        "getHarvestExportedDataStats",
+        "get",
+        "/stats/harvest/operators/{operator_id}",
+        (path_id("operator_id"), ("year_month", "query", False, STRING)),
+        "200 400 401 404 405 503",
+    ),
     ("getHealth", "get", "/healthz", (), "200 405 503"),
     ("getMetrics", "get", "/metrics", (), "200 405"),
     ("getOpenApiDocument", "get", "/openapi.json", (), "200 405"),
     ("getDocsPage", "get", "/docs", (), "200 405"),
 ]
-OPEN = {"auth", "getHealth", "getMetrics", "getOpenApiDocument", "getDocsPage"}
+OPEN = {"auth", "downloadFile", "getHealth", "getMetrics", "getOpenApiDocument", "getDocsPage"}
 PAGED = {each[0] for each in SERVED if any(parameter[0] == "last_evaluated_key" for parameter in each[3])}
 
 DOCUMENT = description.read()
@@ -190,7 +302,7 @@ def test_both_headers_are_asked_for_except_at_login_and_outside_v1() -> None:
 def test_only_the_server_s_own_paths_are_outside_v1() -> None:
     assert DOCUMENT["servers"][0]["url"] == "/v1"
     outside = {path for path, _, _, item in operations() if item.get("servers", [{}])[0].get("url") == "/"}
-    assert outside == {"/healthz", "/metrics", "/openapi.json", "/docs"}
+    assert outside == {"/downloads/{signed}/{filename}", "/healthz", "/metrics", "/openapi.json", "/docs"}
 
 
 def test_paged_answers_and_no_others_carry_the_paging_headers() -> None:
@@ -239,6 +351,29 @@ def test_resource_metadata_has_the_specs_members() -> None:
         "resourceId": "string",
         "resourceType": "string",
     }
+
+
+def test_file_entries_have_the_specs_members_and_those_seen_in_the_wild() -> None:
+    members = DOCUMENT["components"]["schemas"]["FileEntry"]["properties"]
+    assert {name: each["type"] for name, each in members.items()} == {
+        "contentLength": "integer",
+        "contentType": "string",
+        "createdTime": "integer",
+        "directory": "string",
+        "etag": "string",
+        "expiryTime": "integer",
+        "filePath": "string",
+        "filename": "string",
+        "isDirectory": "boolean",
+        "lastModifiedTime": "integer",
+        "operatorId": "string",
+    }
+
+
+def test_an_exported_file_has_the_specs_members_and_ours() -> None:
+    members = DOCUMENT["components"]["schemas"]["GetExportedFileResponse"]["properties"]
+    assert members["status"]["enum"] == ["processing", "exported", "failed"]
+    assert set(members) == {"status", "url", "exportedEntries", "scannedEntries", "message"}
 
 
 def test_the_login_has_the_specs_members_and_bounds() -> None:

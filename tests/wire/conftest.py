@@ -7,6 +7,7 @@ import pytest
 
 from serving import Server
 from wire.asking import Get, Put, Reply, ask
+from wire.filing import Folder, folder
 
 
 @pytest.fixture
@@ -35,3 +36,9 @@ def put(server: Server, headers: dict[str, str]) -> Put:
 def camera() -> str:
     """A camera that no other test writes to."""
     return f"cam-{uuid4().hex}"
+
+
+@pytest.fixture
+def own(server: Server, headers: dict[str, str]) -> Folder:
+    """A folder of files that no other test uses."""
+    return folder(server, headers)

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from serving import Server
-from wire.asking import connect
+from wire.asking import ask, connect, head
 
 PATHS = (
     "/v1/data/Subscriber/001010000000001",
@@ -85,3 +85,17 @@ def _ask(connection: socket.socket, method: str, path: str, headers: dict[str, s
 
 def _undated(answer: bytes) -> bytes:
     return re.sub(rb"date: [^\r]*", b"date", answer)
+
+
+def test_a_read_that_asks_the_catalog_does_not_make_reads_of_entries_wait(
+    stored: Server, headers: dict[str, str]
+) -> None:
+    """More requests in one write than may wait behind one another: only answers at once let them all through."""
+    for path in ("/v1/files/private/", "/v1/files/private/none", "/v1/files?scope=private&prefix=/"):
+        assert ask(stored, "GET", path, headers).status in (200, 404)
+    requests = 200
+    with connect(stored.api) as connection:
+        connection.sendall(head("GET", "/v1/data/SoraCam/at-once", headers) * requests)
+        connection.shutdown(socket.SHUT_WR)
+        told = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+    assert told.count(b"HTTP/1.1 200 ") == requests

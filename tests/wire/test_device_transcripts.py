@@ -3,44 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import groupby
-from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
 from doorway import LOOPS, House, house, run
 from sending import DatagramDevice, Line
+from wire.transcribed import Transcript, at, name
+
+HTTP = at("http")
 
 CLOCK = 1_700_000_000_000
 """No time of a transcript is later, and none that the server of these tests chooses is earlier."""
-
-
-class Transcript(Struct, frozen=True):
-    """`exchanges` are messages with their answers; `entries` are those that are stored."""
-
-    name: str
-    door: str
-    exchanges: tuple[tuple[bytes, str], ...]
-    entries: tuple[str, ...]
-
-
-def read(path: Path) -> Transcript:
-    """The transcript that a file holds."""
-    lines = [(line[0], line[2:]) for line in path.read_text().splitlines()]
-    runs = [(mark, [text for _, text in run]) for mark, run in groupby(lines, key=lambda line: line[0])]
-    told = dict(runs)
-    sent = ["".join(texts).encode().decode("unicode_escape").encode("latin-1") for mark, texts in runs if mark == ">"]
-    answers = [texts[0] for mark, texts in runs if mark == "<"]
-    return Transcript(path.stem, told["@"][0], tuple(zip(sent, answers, strict=True)), tuple(told.get("=", ())))
-
-
-TRANSCRIPTS = [read(path) for path in sorted(Path(__file__).with_name("transcripts").glob("*.txt"))]
-HTTP = [transcript for transcript in TRANSCRIPTS if transcript.door == "http"]
-
-
-def of(transcript: Transcript) -> str:
-    return transcript.name
 
 
 async def stored(house: House) -> list[str]:
@@ -61,7 +34,7 @@ async def http_line(house: House) -> AsyncIterator[Line]:
         yield line
 
 
-@pytest.mark.parametrize("transcript", HTTP, ids=of)
+@pytest.mark.parametrize("transcript", HTTP, ids=name)
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_request_over_http_is_answered_and_stored(transcript: Transcript, loop: str) -> None:
     async def main() -> None:
@@ -69,12 +42,12 @@ def test_a_request_over_http_is_answered_and_stored(transcript: Transcript, loop
             for message, answer in transcript.exchanges:
                 await line.send(message)
                 assert await answered(line) == answer
-            assert await stored(h) == list(transcript.entries)
+            assert await stored(h) == list(transcript.stored)
 
     run(main(), loop)
 
 
-@pytest.mark.parametrize("transcript", HTTP, ids=of)
+@pytest.mark.parametrize("transcript", HTTP, ids=name)
 def test_a_request_that_comes_byte_by_byte_is_the_same_request(transcript: Transcript) -> None:
     async def main() -> None:
         async with house() as h, http_line(h) as line:
@@ -83,12 +56,12 @@ def test_a_request_that_comes_byte_by_byte_is_the_same_request(transcript: Trans
                     await line.send(bytes([byte]))
                     await asyncio.sleep(0)
                 assert await answered(line) == answer
-            assert await stored(h) == list(transcript.entries)
+            assert await stored(h) == list(transcript.stored)
 
     run(main())
 
 
-@pytest.mark.parametrize("transcript", HTTP, ids=of)
+@pytest.mark.parametrize("transcript", HTTP, ids=name)
 def test_a_request_cut_in_two_anywhere_is_the_same_request(transcript: Transcript) -> None:
     async def main() -> None:
         message, answer = transcript.exchanges[0]
@@ -103,7 +76,7 @@ def test_a_request_cut_in_two_anywhere_is_the_same_request(transcript: Transcrip
     run(main())
 
 
-@pytest.mark.parametrize("transcript", HTTP, ids=of)
+@pytest.mark.parametrize("transcript", HTTP, ids=name)
 def test_requests_sent_in_one_breath_are_answered_in_their_order(transcript: Transcript) -> None:
     async def main() -> None:
         async with house() as h, http_line(h) as line:
@@ -111,13 +84,13 @@ def test_requests_sent_in_one_breath_are_answered_in_their_order(transcript: Tra
             assert [await answered(line) for _ in transcript.exchanges] == [
                 answer for _, answer in transcript.exchanges
             ]
-            assert await stored(h) == list(transcript.entries)
+            assert await stored(h) == list(transcript.stored)
 
     run(main())
 
 
 @pytest.mark.parametrize(
-    "transcript", [transcript for transcript in HTTP if transcript.exchanges[-1][1].endswith("close")], ids=of
+    "transcript", [transcript for transcript in HTTP if transcript.exchanges[-1][1].endswith("close")], ids=name
 )
 def test_a_closing_answer_is_followed_by_the_end_of_the_stream(transcript: Transcript) -> None:
     async def main() -> None:
@@ -130,7 +103,7 @@ def test_a_closing_answer_is_followed_by_the_end_of_the_stream(transcript: Trans
     run(main())
 
 
-@pytest.mark.parametrize("transcript", [t for t in TRANSCRIPTS if t.door == "tcp"], ids=of)
+@pytest.mark.parametrize("transcript", at("tcp"), ids=name)
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_message_over_tcp_is_answered_and_stored(transcript: Transcript, loop: str) -> None:
     async def main() -> None:
@@ -138,12 +111,12 @@ def test_a_message_over_tcp_is_answered_and_stored(transcript: Transcript, loop:
             for message, answer in transcript.exchanges:
                 await line.send(message)
                 assert await line.reply() == answer.encode()
-            assert await stored(h) == list(transcript.entries)
+            assert await stored(h) == list(transcript.stored)
 
     run(main(), loop)
 
 
-@pytest.mark.parametrize("transcript", [t for t in TRANSCRIPTS if t.door == "udp"], ids=of)
+@pytest.mark.parametrize("transcript", at("udp"), ids=name)
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_datagram_is_answered_and_stored(transcript: Transcript, loop: str) -> None:
     async def main() -> None:
@@ -151,6 +124,6 @@ def test_a_datagram_is_answered_and_stored(transcript: Transcript, loop: str) ->
             for message, answer in transcript.exchanges:
                 await device.send(message)
                 assert await device.reply() == answer.encode()
-            assert await stored(h) == list(transcript.entries)
+            assert await stored(h) == list(transcript.stored)
 
     run(main(), loop)

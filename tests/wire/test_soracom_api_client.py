@@ -1,6 +1,7 @@
 """The public Python client `soracom-api`, as it comes from the package index, against a running server."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -8,8 +9,8 @@ from typing import Any
 
 import pytest
 from soracom_api import ApiClient, Configuration  # type: ignore[import-untyped]  # the client brings no types
-from soracom_api.apis import AuthApi, DataEntryApi, SimApi, SubscriberApi  # type: ignore[import-untyped]  # the package ships no types
-from soracom_api.exceptions import NotFoundException, UnauthorizedException  # type: ignore[import-untyped]  # the package ships no types
+from soracom_api.apis import AuthApi, DataEntryApi, FileEntryApi, SimApi, SubscriberApi  # type: ignore[import-untyped]  # the package ships no types
+from soracom_api.exceptions import ApiException, NotFoundException, UnauthorizedException  # type: ignore[import-untyped]  # the package ships no types
 from soracom_api.models import AuthRequest  # type: ignore[import-untyped]  # the package ships no types
 
 from serving import Server
@@ -140,3 +141,94 @@ def test_it_reads_a_sim_under_both_of_its_names(client: Any) -> None:
     by_imsi = SubscriberApi(client).get_data_from_subscriber(IMSI, limit=3)
     by_sim_id = SimApi(client).get_data_from_sim(SIM_ID, limit=3)
     assert [entry.time for entry in by_imsi] == [entry.time for entry in by_sim_id] == list(TIMES[:-4:-1])
+
+
+FILES = {
+    "logs/one.txt": b"1",
+    "/logs/two words.txt": b"22",
+    "logs/deeper/3+4=7&c.bin": bytes(range(256)),
+    "logs/deeper/カメラ.jpg": b"",
+    "logs/~~tilde": b"~",
+    "top": b"at the root",
+}
+
+
+@pytest.fixture(scope="module")
+def files(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The client's files, which it has put."""
+    api = FileEntryApi(client)
+    for path, content in FILES.items():
+        for status in (201, 200):
+            local = tmp_path_factory.mktemp("put") / "file"
+            local.write_bytes(content)
+            with local.open("rb") as body:
+                _, answered, _ = api.put_file(path, body, _content_type="text/x", _return_http_data_only=False)
+            assert answered == status
+    return api
+
+
+def file_pages(call: Any, *where: str, **query: Any) -> Iterator[Any]:
+    """The entries on the pages of a list, by the next-key header."""
+    while True:
+        page, status, headers = call(*where, _return_http_data_only=False, **query)
+        assert status == 200
+        assert len(page) <= int(query["limit"])
+        yield from page
+        key = {name.lower(): value for name, value in headers.items()}.get("x-soracom-next-key")
+        if key is None:
+            return
+        query["last_evaluated_key"] = key
+
+
+@pytest.mark.parametrize("limit", ["2", "1", "100"])
+def test_it_lists_files_with_pages_of_any_size(files: Any, limit: str) -> None:
+    root = [entry.filename for entry in file_pages(files.list_files, "private", "/", limit=limit)]
+    logs = list(file_pages(files.list_files, "private", "/logs", limit=limit))
+    assert root == ["logs/", "top"]
+    assert [entry.filename for entry in logs] == ["deeper/", "one.txt", "two words.txt", "~~tilde"]
+    assert [entry.is_directory for entry in logs] == [True, False, False, False]
+    assert [entry.get("content_length") for entry in logs] == [None, 1, 2, 1]
+
+
+@pytest.mark.parametrize("limit", ["2", "1", "100"])
+def test_it_finds_files_at_any_depth_with_pages_of_any_size(files: Any, limit: str) -> None:
+    found = list(file_pages(files.find_files, "private", prefix="/logs/deeper", limit=limit))
+    assert [entry.file_path for entry in found] == [
+        "/logs/deeper/",
+        "/logs/deeper/3+4=7&c.bin",
+        "/logs/deeper/カメラ.jpg",
+    ]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_it_gets_a_file_as_it_was(files: Any, path: str) -> None:
+    answer = files.get_file(path, _preload_content=False)
+    assert (answer.status, answer.data) == (200, FILES[path])
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_it_gets_the_metadata_of_a_file(files: Any, path: str) -> None:
+    # It expects JSON in the answer to HEAD, so the headers are read.
+    answer = files.get_file_metadata(path, _preload_content=False)
+    assert (answer.status, answer.data) == (200, b"")
+    assert answer.headers["content-length"] == str(len(FILES[path]))
+    assert answer.headers["content-type"] == "text/x"
+    (entry,) = files.find_files("private", prefix="/" + path.lstrip("/"))
+    assert answer.headers["etag"] == f'"{entry.etag}"'
+
+
+def test_it_deletes_files_and_directories(files: Any) -> None:
+    with tempfile.TemporaryFile() as body:
+        files.put_file("gone/soon", body, _content_type="text/x")
+    with pytest.raises(ApiException) as refused:
+        files.delete_directory("gone")
+    assert refused.value.status == 400
+    files.delete_file("gone/soon")
+    files.delete_directory("gone")
+    for call, path in (
+        (files.delete_file, "gone/soon"),
+        (files.delete_directory, "gone"),
+        (files.get_file, "gone/soon"),
+    ):
+        with pytest.raises(NotFoundException):
+            call(path)

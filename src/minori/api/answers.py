@@ -32,6 +32,11 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.RangeUnsatisfiable: (416, "MNR0021"),
     errors.FilesDisabled: (400, "MNR0022"),
     errors.StorageFull: (507, "MNR0023"),
+    errors.FileChanged: (412, "MNR0024"),
+    errors.TooManyExports: (400, "MNR0025"),
+    errors.ExportUnfinished: (400, "MNR0026"),
+    errors.ExportFailed: (400, "MNR0027"),
+    errors.InvalidPermission: (400, "MNR0028"),
 }
 """Every error that a request can meet: status and code. `MNR` codes are ours."""
 
@@ -40,14 +45,14 @@ INTERNAL = Answer(500, b'{"code":"MNR0500","message":"Something broke in the ser
 
 REFUSED = {
     431: ("MNR0014", "The head of the request is too large; send a shorter URL and fewer headers"),
-    400: ("MNR0015", "The request is not valid HTTP"),
+    400: ("MNR0015", "The request is not valid HTTP; percent-encode what is not printable ASCII in its URL"),
     408: ("MNR0016", "The request took too long to arrive; send it again"),
 }
 """What the connection itself refuses, before or instead of a route: code and message by status."""
 
 EMPTY = Answer(204)
 
-KEPT = ("from", "to", "sort", "limit", "resource_type")
+KEPT = ("scope", "prefix", "from", "to", "sort", "limit", "resource_type")
 """Conditions of a request that the link to the next page carries on."""
 
 
@@ -79,10 +84,15 @@ def _link(path: tuple[str, ...], query_string: bytes) -> tuple[bytes, bytes]:
     """The link to the next page, before and behind its key."""
     query = parse_query(query_string)
     kept = "".join([f"&{name}={_quoted(value)}" for name in KEPT if (value := query.get(name))])
-    return f"<{'/'.join(['/v1', *map(_quoted, path)])}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode()
+    return f"<{target(path)}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode()
 
 
 _remembered_link = lru_cache(REMEMBERED)(_link)
+
+
+def target(path: tuple[str, ...]) -> str:
+    """The path-absolute target of an operation, from the segments after `/v1`, decoded."""
+    return "/".join(["/v1", *map(_quoted, path)])
 
 
 def _quoted(text: str) -> str:
@@ -94,4 +104,6 @@ def _headers(error: errors.Error) -> list[tuple[bytes, bytes]]:
         return [(b"allow", ", ".join(error.allowed).encode())]
     if isinstance(error, (errors.Overloaded, errors.TooManyAttempts)):
         return [(b"retry-after", str(error.retry_after).encode())]
+    if isinstance(error, errors.RangeUnsatisfiable):
+        return [(b"content-range", b"bytes */%d" % error.size)]
     return []

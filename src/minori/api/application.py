@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from minori.api import routes
+from minori.api import downloads, routes
 from minori.api.answers import INTERNAL, REFUSED, error_answer, error_body
 from minori.api.auth import API_KEY, TOKEN
 from minori.api.services import Services
@@ -44,10 +44,10 @@ class Api(Application):
     def answer_at_once(self, path: str, request: Request) -> Answer | None:
         """The answer to a request without a body, if it takes no waiting; otherwise `None`, and nothing has happened.
 
-        On one machine every read is answered without waiting. A store that makes a read wait is asked
-        once, and the application never tries again.
+        On one machine every read of data entries is answered without waiting. A store that makes one wait
+        is asked once, and the application never tries again.
         """
-        if not self._is_prompt:
+        if not self._is_prompt or _waits(path):
             return None
         answering = self.answer(path, request)
         try:
@@ -61,12 +61,15 @@ class Api(Application):
 
     async def answer(self, path: str, request: Request) -> Answer:
         """The answer to a request for a raw path. Raises `ClientGone`, and nothing else."""
-        operation = "none"
+        operation, path_logged = "none", path[:PATH_LOGGED]
         try:
             if path.startswith(API) and path[len(API) : len(API) + 1] in ("/", ""):
                 route, request.params = routes.find(request.method, path[len(API) :])
                 operation = route.operation
                 answer = await self._operate(route, request)
+            elif path.startswith(downloads.PREFIX):
+                operation, path_logged = "downloadFile", downloads.PREFIX
+                answer = await self._download(request, path)
             else:
                 operation = "page"
                 answer = self._page(request.method, path)
@@ -79,7 +82,7 @@ class Api(Application):
             answer = INTERNAL
         self._count(operation, answer.status)
         if self._log_requests:
-            asked = {"operation": operation, "method": request.method, "path": path[:PATH_LOGGED]}
+            asked = {"operation": operation, "method": request.method, "path": path_logged}
             _log.debug("answered", **asked, status=answer.status)
         return answer
 
@@ -92,6 +95,12 @@ class Api(Application):
             return await route.handler(self._services, request)
         principal = self._services.access.authenticate(request.header(API_KEY), request.header(TOKEN))
         return await route.handler(self._services, Call(principal, request))
+
+    async def _download(self, request: Request, path: str) -> Answer:
+        answer = await downloads.download(self._services, request, path)
+        if request.method == "GET":
+            self._metrics.file_bytes_sent.inc(len(answer.body) if answer.content is None else answer.content.length)
+        return answer
 
     def _page(self, method: str, path: str) -> Answer:
         page = self._site.find(path)
@@ -107,3 +116,12 @@ class Api(Application):
         if count is None:
             count = self._answered[key] = self._metrics.requests.labels(operation, str(status)).inc
         count()
+
+
+def _waits(path: str) -> bool:
+    """Whether a GET below `/v1` asks a store that makes it wait; what is refused does not."""
+    try:
+        route, _ = routes.find("GET", path[len(API) :])
+    except Error:
+        return False
+    return not isinstance(route, routes.ReadRoute)

@@ -138,16 +138,21 @@ def curl(operation: Operation) -> str:
     path = operation.path
     for parameter in operation.parameters:
         if parameter.place == "path":
-            path = path.replace(f"{{{parameter.name}}}", quote(str(parameter.example), safe=""))
+            path = path.replace(f"{{{parameter.name}}}", quote(str(parameter.example), safe="/"))
     query = {each.name: each.example for each in operation.parameters if each.place == "query" and each.example}
     method = "" if operation.method == ("POST" if operation.body else "GET") else f"-X {operation.method} "
+    if operation.method == "HEAD":
+        method = "-I "
+    if any(answer.status == "302" for answer in operation.answers):
+        method = "-L "
     url = f"{EXAMPLE_SERVER}{path}{'?' if query else ''}{urlencode(query)}"
     lines = [f"curl {method}{shell_quote(url)}"]
     if operation.needs_login:
         lines += ['-H "X-Soracom-API-Key: $API_KEY"', '-H "X-Soracom-Token: $TOKEN"']
     if operation.body:
-        media_type, example = operation.body.media_types[0], text(operation.body.example)
-        lines += [f"-H 'Content-Type: {media_type}'", f"-d {shell_quote(example)}"]
+        example = operation.body.example
+        sent = "--data-binary @file" if example is None else f"-d {shell_quote(text(example))}"
+        lines += [f"-H 'Content-Type: {operation.body.media_types[0]}'", sent]
     return " \\\n  ".join(lines)
 
 

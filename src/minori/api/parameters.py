@@ -67,6 +67,14 @@ def limit(request: Request, default: int, largest: int) -> int:
     return _limit(parse_query(request.query_string), default, largest)
 
 
+def integer(request: Request, name: str) -> int:
+    """A whole number that must be there. Raises `InvalidParameter`."""
+    text = request.query(name)
+    if text is None:
+        _invalid(f"The query must hold {name}, a whole number")
+    return _integer(name, text)
+
+
 def _time_range(query_string: bytes) -> TimeRange:
     query = parse_query(query_string)
     first, last = _bound(query, "from", 0), _bound(query, "to", MAX_TIME)

@@ -2,11 +2,15 @@
 
 from msgspec import Struct
 
-from minori.config.settings import Limits
+from minori.config.settings import Exports, Files, Limits
 from minori.service.access import AccessService
 from minori.service.data import DataService
+from minori.service.exports import ExportService
+from minori.service.files import FileService
 from minori.service.ingest import IngestService
+from minori.service.links import Downloads, Links
 from minori.service.registry import Registry
+from minori.service.statistics import StatisticsService
 
 
 class Services(Struct, frozen=True):
@@ -17,3 +21,10 @@ class Services(Struct, frozen=True):
     ingest: IngestService
     registry: Registry
     limits: Limits
+    files: FileService
+    links: Links
+    downloads: Downloads
+    file_settings: Files
+    exports: ExportService
+    export_settings: Exports
+    statistics: StatisticsService

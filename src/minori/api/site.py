@@ -7,7 +7,7 @@ from minori.api import description, pages
 from minori.codec.entry import encode_json
 from minori.http.exchange import Answer
 from minori.observe.metrics import Metrics
-from minori.storage.base import EntryStore
+from minori.storage.base import BlobStore, Catalog, EntryStore
 
 _GUARDED = (
     (b"x-content-type-options", b"nosniff"),
@@ -19,8 +19,10 @@ _GUARDED = (
 class Site:
     """Pages that need no login. None shows anything that was stored."""
 
-    def __init__(self, store: EntryStore, metrics: Metrics) -> None:
+    def __init__(self, store: EntryStore, catalog: Catalog, blobs: BlobStore, metrics: Metrics) -> None:
         self._store = store
+        self._catalog = catalog
+        self._blobs = blobs
         self._metrics = metrics
         self._description = description.source()
         self._docs = b""
@@ -36,13 +38,18 @@ class Site:
         return self._pages.get(path)
 
     def _health(self) -> Answer:
-        failure = self._store.status().failure
+        failure = self._failure()
         if failure is not None:
             return Answer(503, encode_json({"status": "failed", "reason": failure, "version": __version__}))
         return Answer(200, encode_json({"status": "ok", "version": __version__}))
 
+    def _failure(self) -> str | None:
+        """Why one of the stores confirms nothing any more."""
+        return self._store.status().failure or self._catalog.failure or self._blobs.failure
+
     def _exposition(self) -> Answer:
         self._metrics.waiting.set(self._store.status().waiting)
+        self._metrics.store_failed.set(self._failure() is not None)
         return Answer(200, self._metrics.text(), b"text/plain; version=0.0.4; charset=utf-8")
 
     def _documentation(self) -> Answer:

@@ -3,6 +3,8 @@
 import click
 
 from minori import __version__
+from minori.cli.doctor import doctor
+from minori.cli.files import files
 from minori.cli.serve import serve
 from minori.cli.settings import settings
 from minori.errors import Error, SettingsInvalid
@@ -45,6 +47,8 @@ def cli() -> None:
 
 cli.add_command(serve)
 cli.add_command(settings)
+cli.add_command(files)
+cli.add_command(doctor)
 
 
 def main() -> None:

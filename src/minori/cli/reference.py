@@ -17,8 +17,9 @@ _INTRODUCTION = """\
 
 <!-- Made from the program by `make docs`; a test compares. -->
 
-Exit codes: 0 when all went well, 1 when Minori cannot start (the data directory is in use, broken or newer; an
-address is taken), 2 for a wrong flag or setting. What is wrong is said in one message on standard error.
+Exit codes: 0 when all went well; 1 when Minori cannot start (the data directory is in use, broken or newer; an
+address is taken), or a command could not do all it was asked to; 2 for a wrong flag or setting. What is wrong is
+said on standard error.
 """
 
 

@@ -5,6 +5,7 @@
 | entries of a resource | `<ms>_<resource id>`, or `<ms>` if the id has other letters | `<ms>`, `<ms>_` and anything |
 | entries of a category | `<ms>_<type>.<base64url of the id>` | |
 | resources | `<type>.<base64url of the id>` | a bare id, where the type is given |
+| files | the file's name, or `~~<base64url of the name or path>` if it has other letters | any name, any path |
 """
 
 import re
@@ -14,7 +15,11 @@ from minori.errors import InvalidParameter
 from minori.model.entry import MAX_TIME, CategoryKey
 from minori.model.resource import ResourceType
 
+CURSOR = "~~"
+"""What a next key of files begins with that is not the name itself."""
+
 _SAFE = re.compile(r"[A-Za-z0-9.~-]+\Z")
+_BARE = re.compile(r"[A-Za-z0-9._~-]+\Z")
 _TIME = re.compile(r"([0-9]{1,19})(?:_(.*))?\Z", re.DOTALL)
 
 
@@ -44,7 +49,7 @@ def parse_category_key(text: str) -> CategoryKey:
 
 def resource_key(kind: ResourceType, resource_id: str) -> str:
     """The next key of a list of resources that ended at this one."""
-    return f"{kind}.{urlsafe_b64encode(resource_id.encode()).decode().rstrip('=')}"
+    return f"{kind}.{_encoded(resource_id)}"
 
 
 def parse_resource_key(text: str, kind: ResourceType | None) -> tuple[ResourceType, str]:
@@ -55,6 +60,33 @@ def parse_resource_key(text: str, kind: ResourceType | None) -> tuple[ResourceTy
     if kind is None:
         raise _invalid()
     return kind, text
+
+
+def file_key(name: str) -> str:
+    """The next key of a page of files that ended at this file name (of a list) or path (of what was found)."""
+    return name if _BARE.match(name) and not name.startswith(CURSOR) else CURSOR + _encoded(name)
+
+
+def parse_file_key(text: str) -> str:
+    """The file name or path after which the next page begins.
+
+    Anything that is not a key of ours is taken for the name or path itself (documented).
+    """
+    if not text.startswith(CURSOR):
+        return text
+    try:
+        name = _decoded(text.removeprefix(CURSOR))
+    except ValueError:
+        return text
+    return name if file_key(name) == text else text
+
+
+def _encoded(name: str) -> str:
+    return urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+def _decoded(encoded: str) -> str:
+    return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
 
 
 def _split(text: str) -> tuple[int, str]:
@@ -69,7 +101,7 @@ def _parse_resource(text: str) -> tuple[ResourceType, str] | None:
     if not dot:
         return None
     try:
-        return ResourceType(kind), urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+        return ResourceType(kind), _decoded(encoded)
     except ValueError:
         return None
 

@@ -1,5 +1,7 @@
 """The HTTP door: one POST, one data entry, and the answer `201 Created` once it is on disk."""
 
+import asyncio
+import socket
 import time
 from asyncio import Future
 from email.utils import formatdate
@@ -7,13 +9,15 @@ from http import HTTPStatus
 
 import httptools
 import structlog
-from msgspec import Struct
 
 from minori.config.settings import Limits
 from minori.doors.connection import Connection
 from minori.doors.listener import Listener
+from minori.doors.route import HARVEST_DATA, METHODS, route
 from minori.doors.words import Complaint, complaint, created, failure, refused
-from minori.errors import Error, Invalid, InvalidParameter, MethodNotAllowed, NotFound, Overloaded, PayloadTooLarge
+from minori.errors import Error, Invalid, InvalidParameter, MethodNotAllowed, Overloaded, PayloadTooLarge
+from minori.http.application import Application
+from minori.http.listener import Listener as HttpListener
 from minori.model.entry import Written
 from minori.model.payload import Payload
 from minori.observe.metrics import Metrics
@@ -35,55 +39,9 @@ HEADERS = 128
 A header of four bytes takes more than a hundred in memory, so that the head's size alone bounds too little.
 """
 
-METHODS = ("POST", "PUT")
-
 _IDLE, _HEAD, _BODY = range(3)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_UNIFIED = (b"uni.", b"unified.")
-_FILES = b"harvest-files."
 _log = structlog.get_logger(__name__)
-
-
-class Route(Struct, frozen=True):
-    """Where a request goes: to the ingest service, or nowhere.
-
-    `unified` is the Unified Endpoint, which ignores `X-Soracom-Timestamp` (documented).
-    """
-
-    unified: bool = False
-    refusal: Error | None = None
-
-
-def route(method: bytes, target: bytes, host: bytes) -> Route:
-    """Where a request goes by its method, its target (with or without authority and query) and its `Host`.
-
-    Harvest Files and the Unified Endpoint are told by the first label of the host; every other host is
-    Harvest Data, since a test or a device may call the door by any name (R29).
-    """
-    path = target
-    if path != b"/":
-        host, path = _split(target, host)
-    host = host.lower()
-    if host.startswith(_FILES):
-        return Route(refusal=NotFound("Harvest Files is not served by this release; send data to harvest.soracom.io"))
-    if path != b"/":
-        return Route(refusal=NotFound("There is nothing here; send data to the path /"))
-    if method not in (b"POST", b"PUT"):
-        return Route(refusal=MethodNotAllowed(METHODS))
-    return _UNIFIED_DATA if host.startswith(_UNIFIED) else _HARVEST_DATA
-
-
-_HARVEST_DATA = Route()
-_UNIFIED_DATA = Route(unified=True)
-
-
-def _split(target: bytes, host: bytes) -> tuple[bytes, bytes]:
-    scheme, separator, rest = target.partition(b"://")
-    if separator and scheme.lower() in (b"http", b"https"):
-        cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
-        host, target = rest[:cut], rest[cut:]
-        target = target if target.startswith(b"/") else b"/" + target
-    return host, target.partition(b"?")[0]
 
 
 class HttpDoor(Listener):
@@ -93,6 +51,9 @@ class HttpDoor(Listener):
     what devices in the field send: no content type, a form's type around JSON, a stray line end behind
     the body, a target with scheme and host. Of a header that comes twice the first counts.
 
+    A connection whose request is for `harvest-files.*` is handed over to a listener that serves `files`,
+    with all that follows on it. It stays one of this door's connections: in its caps, its metrics, its drain.
+
     Shortcomings: no TLS and no HTTP/2 (an offer to upgrade is passed over). Lines must end in CRLF,
     and a header must not be folded. No content coding is undone: a gzipped body is stored as it came.
     The limits of the head are checked a read at a time, so that a head behind other requests in the same
@@ -100,11 +61,27 @@ class HttpDoor(Listener):
     instead of the answer.
     """
 
-    def __init__(self, ingest: IngestService, admission: Admission, limits: Limits, metrics: Metrics) -> None:
+    files: HttpListener
+
+    def __init__(
+        self, ingest: IngestService, admission: Admission, limits: Limits, metrics: Metrics, files: Application
+    ) -> None:
         super().__init__(ingest, admission, limits, metrics, name="door-http", read_bytes=READ_BYTES)
+        self._file_door = files
         self.date = b""
         self.created_keep_alive = b""
         self.created_close = b""
+
+    def serve(self, opened: socket.socket) -> None:
+        """See `Listener`."""
+        super().serve(opened)
+        self.files = HttpListener(self._file_door, self.limits, self._metrics, self._loop, self._admission)
+
+    async def drain(self) -> None:
+        """See `Listener`."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self.files.drain())
+            await super().drain()
 
     def connect(self, address: str) -> Connection:
         """See `Listener`."""
@@ -136,6 +113,10 @@ class _Refusal(Exception):
         self.complaint = complaint
 
 
+class _HandOver(Exception):
+    """Raised through the parser: this request, and what follows on its connection, is for the file door."""
+
+
 class _LastAnswered(Exception):
     """Raised through the parser: no further request is read from this connection."""
 
@@ -144,10 +125,12 @@ class HttpConnection(Connection):
     """One connection of the HTTP door; the methods `on_…` are called by the parser.
 
     `_taken` counts the bytes of the request under way, a read at a time, and `_fed` those of the read
-    in hand.
+    in hand. `_begun` is what earlier reads brought of a head that is unfinished, in case it is to be handed
+    over; `None` if the first of them brought the end of another request as well.
     """
 
     __slots__ = (
+        "_begun",
         "_body",
         "_door",
         "_fed",
@@ -167,11 +150,12 @@ class HttpConnection(Connection):
         self._stage = _IDLE
         self._taken = 0
         self._fed = 0
+        self._begun: bytes | None = b""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._fields = self._headers
         self._body: bytes | bytearray = b""
-        self._route = _HARVEST_DATA
+        self._route = HARVEST_DATA
         # `setdefault` itself is the callback: the first header of a name wins, without a Python frame a header.
         self.on_header = self._headers.setdefault
         self._parser = httptools.HttpRequestParser(self)
@@ -199,9 +183,9 @@ class HttpConnection(Connection):
             self._pass_over_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
-            self._stop(error)
+            self._stop(error, data)
         if self._stage != _IDLE:
-            self._measure()
+            self._measure(data)
 
     def words(self, written: "Future[Written]", *, last: bool) -> bytes:
         """See `Connection`."""
@@ -237,11 +221,13 @@ class HttpConnection(Connection):
             self._check_head()
         if len(self._headers) > HEADERS:
             raise _Refusal(self._too_many_headers())
-        if self._parser.should_upgrade():
-            return
         # Reversed, so that the first of a name wins whatever its case.
         self._fields = fields = {name.lower(): value for name, value in reversed(self._headers.items())}
         self._route = route(self._parser.get_method(), self._target, fields.get(b"host", b""))
+        if self._route.files:
+            raise self._way_to_files()
+        if self._parser.should_upgrade():
+            return
         self._stage = _BODY
         if b"expect" in fields:
             self._meet_expectation(fields[b"expect"])
@@ -290,6 +276,7 @@ class HttpConnection(Connection):
     def _release(self) -> None:
         # A connection may be idle for long, and there are many: none holds what its last request was.
         self._target = b""
+        self._begun = b""
         self._headers.clear()
         self._fields = self._headers
         self._body = b""
@@ -308,7 +295,7 @@ class HttpConnection(Connection):
         if size > self._door.limits.head_bytes:
             raise _Refusal(self._head_too_large())
 
-    def _measure(self) -> None:
+    def _measure(self, data: memoryview) -> None:
         limits = self._door.limits
         self._taken += self._fed
         if self._stage == _HEAD:
@@ -316,12 +303,39 @@ class HttpConnection(Connection):
                 self._refuse(self._head_too_large())
             elif len(self._headers) > HEADERS:
                 self._refuse(self._too_many_headers())
+            else:
+                self._keep(data)
             return
         # The head has been read; what comes in as a header now is a trailer, which means nothing here.
         self._headers.clear()
+        self._begun = b""
         self.deadline = self._door.body_until
         if self._taken > limits.head_bytes + FRAMING * limits.payload_bytes:
             self._refuse(self._too_large().complaint)
+
+    def _keep(self, data: memoryview) -> None:
+        if self._taken == 0:
+            # This read ended another request; where this one begins in it, the parser does not tell.
+            self._begun = None
+        elif self._begun is not None:
+            self._begun += bytes(data)
+
+    def _way_to_files(self) -> Exception:
+        if self._taken < 0 or self._begun is None or self.waiting:
+            message = "A request for Harvest Files must not follow on others before their answers; connect anew for it"
+            self._door.count_refusal("Misdirected")
+            return _Refusal(Complaint(HTTPStatus.MISDIRECTED_REQUEST, message))
+        if self._door.stopping:
+            return _Refusal(Complaint(HTTPStatus.SERVICE_UNAVAILABLE, "The server is stopping; send it again later"))
+        return _HandOver()
+
+    def _hand_over(self, data: memoryview) -> None:
+        transport, request = self._transport, b"".join([self._begun or b"", data])
+        self._stage = _IDLE
+        self._release()
+        # It leaves one listener and enters the other in one step, so that nobody takes its place.
+        self.connection_lost(None)
+        self._door.files.adopt(transport, self.address, request)
 
     def _meet_expectation(self, expected: bytes) -> None:
         if expected.lower() == b"100-continue":
@@ -341,11 +355,9 @@ class HttpConnection(Connection):
         self._parser = httptools.HttpRequestParser(self)
         self._stage = _IDLE
         self._release()
-        self.received(memoryview(b"\r\n".join([*lines, b"", b""])))
-        if rest and not self.ending:
-            self.received(rest)
+        self.received(memoryview(b"".join([b"\r\n".join([*lines, b"", b""]), rest])))
 
-    def _stop(self, error: httptools.HttpParserError) -> None:
+    def _stop(self, error: httptools.HttpParserError, data: memoryview) -> None:
         if self.ending:
             # Behind the last request anything may follow; it is not looked at.
             return
@@ -353,6 +365,8 @@ class HttpConnection(Connection):
             self._refuse(self._counted(Invalid(f"The request is malformed: {error}")))
         elif isinstance(error.__context__, _Refusal):
             self._refuse(error.__context__.complaint)
+        elif isinstance(error.__context__, _HandOver):
+            self._hand_over(data)
         else:
             _log.error("a request met an error that was not foreseen", exc_info=error.__context__)
             message = "The server failed at this request; its log says why"

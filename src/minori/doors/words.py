@@ -9,6 +9,7 @@ from msgspec import Struct
 from minori.codec.entry import encode_json
 from minori.errors import (
     Error,
+    FileChanged,
     FileExists,
     Forbidden,
     Invalid,
@@ -31,6 +32,7 @@ STATUS: dict[type[Error], HTTPStatus] = {
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     Forbidden: HTTPStatus.FORBIDDEN,
     FileExists: HTTPStatus.PRECONDITION_FAILED,
+    FileChanged: HTTPStatus.PRECONDITION_FAILED,
     RangeUnsatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -72,12 +74,18 @@ class Complaint(Struct, frozen=True):
 
 def complaint(error: Error) -> Complaint:
     """What the HTTP door says about `error`."""
-    fields = b""
+    return Complaint(status(type(error)), error.message, b"".join([b"%b: %b\r\n" % field for field in fields(error)]))
+
+
+def fields(error: Error) -> list[tuple[bytes, bytes]]:
+    """The headers, names and values, that belong to an error."""
     if isinstance(error, MethodNotAllowed):
-        fields = b"Allow: %b\r\n" % ", ".join(error.allowed).encode()
-    elif isinstance(error, Overloaded):
-        fields = b"Retry-After: %d\r\n" % error.retry_after
-    return Complaint(status(type(error)), error.message, fields)
+        return [(b"Allow", ", ".join(error.allowed).encode())]
+    if isinstance(error, Overloaded):
+        return [(b"Retry-After", b"%d" % error.retry_after)]
+    if isinstance(error, RangeUnsatisfiable):
+        return [(b"Content-Range", b"bytes */%d" % error.size)]
+    return []
 
 
 def refused(complaint: Complaint, date: bytes, *, keep_alive: bool, head_only: bool = False) -> bytes:

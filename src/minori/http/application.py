@@ -1,11 +1,12 @@
 """What a listener serves: an ASGI application whose every answer leaves through one place."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
-from minori.errors import PayloadTooLarge
-from minori.http.exchange import Answer, Read, Request
+from minori.http.exchange import Answer, Request
+from minori.http.outgoing import OUTGOING
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -27,50 +28,38 @@ class Application(ABC):
 
     @abstractmethod
     def answer_at_once(self, path: str, request: Request) -> Answer | None:
-        """The answer to a request without a body, if it takes no waiting; else `None`, and nothing has happened."""
+        """The answer to a request without a body, if it takes no waiting; else `None`, and nothing has happened.
+
+        Never one with `content`: that is sent piece by piece.
+        """
 
     @abstractmethod
     def refusal(self, status: int) -> bytes:
         """The JSON body for what the connection itself refuses: 400 malformed, 408 too slow, 431 too large a head."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+        """Answer one HTTP request, through the connection's own `Outgoing` and not through ASGI's `send`."""
         client = scope["client"]
         request = Request(
             scope["method"],
             scope["query_string"],
             scope["headers"],
             client[0] if client else "",
-            _reader(scope, receive),
+            partial(_chunks, receive),
         )
         try:
             answer = await self.answer(scope["raw_path"].decode("latin-1"), request)
         except ClientGone:
             return
-        await _send(send, request.method, answer)
+        await scope["state"][OUTGOING].send(answer, head_only=request.method == "HEAD")
 
 
-def _reader(scope: Scope, receive: Receive) -> Read:
-    async def read(limit: int) -> bytes:
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if int(length) > limit:
-            raise PayloadTooLarge(limit)
-        chunks, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise PayloadTooLarge(limit)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
-
-    return read
-
-
-async def _send(send: Send, method: str, answer: Answer) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.lines()})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        more = message["more_body"]
+        if message["body"]:
+            yield message["body"]

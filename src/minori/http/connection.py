@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from minori.http.deadlines import Unread
+from minori.http.deadlines import Unread, in_kernel
 from minori.http.exchange import Request
-from minori.http.heads import refusal, with_path, without_upgrade
+from minori.http.heads import authority, refusal, with_path, without_upgrade
+from minori.http.outgoing import LARGE, OUTGOING, Outgoing
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -39,9 +40,6 @@ connection, and the reset may overtake the refusal."""
 READS = b"/v1/"
 """What the targets begin with that may be answered at once."""
 
-LARGE = 65_536
-"""Bytes of a body from which on it is not copied to stand behind its head in one write."""
-
 _NEEDS_MORE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
@@ -64,15 +62,19 @@ class Connection(HttpToolsProtocol):
 
     `_phase` says what is being read, `_since` when that began or went on, and `_unnoticed` how many bytes
     went into the parser since it last called back: it keeps an unfinished header or trailer to itself.
+    `address` is the client's, where another listener has told it.
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, address: str = "") -> None:
         super().__init__(listener.config, listener.state, {}, listener.loop)
         self._listener = listener
+        self._address = address
         self._admitted = ""
         self._answering: RequestResponseCycle | None = None
+        self._outgoing: Outgoing | None = None
         self._is_answered = False
         self._is_upgrade = False
+        self._is_ended = False
         self._phase = _Phase.IDLE
         self._head_bytes = 0
         self._unnoticed = 0
@@ -86,6 +88,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Admit the connection, or close it at once."""
         super().connection_made(transport)
+        if self._address:
+            self.client = (self._address, 0)
         address = self.client[0] if self.client else ""
         if self._listener.admission.admit(address):
             self._admitted = address
@@ -106,6 +110,8 @@ class Connection(HttpToolsProtocol):
         if self._answering is not None:
             # With pipelining, uvicorn tells only the newest request that the client is gone.
             _forsake(self._answering)
+        if self._outgoing is not None:
+            self._outgoing.stop()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
 
@@ -114,6 +120,12 @@ class Connection(HttpToolsProtocol):
         self._gone = self._listener.loop.create_future()
         self.shutdown()
         return self._gone
+
+    def cut(self) -> None:
+        """Close at once, whatever is under way."""
+        if self._outgoing is not None:
+            self._outgoing.stop()
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; a malformed request, or one with too large a head, ends the connection."""
@@ -137,6 +149,7 @@ class Connection(HttpToolsProtocol):
         """The client sends no more; a request that is here whole is still answered."""
         if not self._owes() or self.cycle.more_body:
             return False
+        self._is_ended = True
         self.cycle.keep_alive = False
         return True
 
@@ -172,11 +185,15 @@ class Connection(HttpToolsProtocol):
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             return
+        if b"#" in self.url:
+            # Without what is behind it, a path may be another file's (RFC 9112, 3.2: no target has a fragment).
+            raise _StopParsing
         self._enter(_Phase.BODY)
         self._is_answered = self._answer_at_once()
         if self._is_answered:
             return
         if not self.url.startswith(b"/"):
+            self._take_authority()
             self.url = with_path(self.url)
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED:
@@ -194,6 +211,8 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
+        self._outgoing = Outgoing(cycle, self._listener.loop, self._listener.pool)
+        cycle.scope["state"][OUTGOING] = self._outgoing
         super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
@@ -204,13 +223,22 @@ class Connection(HttpToolsProtocol):
         if self._is_answered:
             self._enter(_Phase.IDLE)
             return
+        if self.cycle.response_complete and not self.cycle.keep_alive:
+            # The rest of a body whose request was refused before: now the client can have read why.
+            self._linger()
+            raise _StopParsing
         self._enter(_Phase.IDLE if self.cycle.response_complete else _Phase.ANSWER)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is out; the next request may be half here."""
-        if self._phase is _Phase.ANSWER and self.cycle.response_complete:
-            self._enter(_Phase.IDLE)
+        answered = self._answering
+        if answered is not None and answered.response_complete and not (answered.keep_alive or answered.more_body):
+            self._linger()
+            return
+        if self.cycle.response_complete and self._phase in {_Phase.ANSWER, _Phase.BODY}:
+            # What is left of a body has the time of one pause to come, all of it.
+            self._enter(_Phase.IDLE if self._phase is _Phase.ANSWER else _Phase.BODY)
         super().on_response_complete()
         # The sweep ends idle connections.
         self._unset_keepalive_if_required()
@@ -221,7 +249,7 @@ class Connection(HttpToolsProtocol):
     def end_if_late(self, now: float) -> None:
         """End the connection if its client has kept it waiting too long. `now` is the loop's time."""
         limits = self._listener.limits
-        if self._unread.seconds(self.transport.get_write_buffer_size(), now) > limits.idle_seconds:
+        if self._unread.seconds(self._unsent(), now) > limits.idle_seconds:
             self.transport.abort()
             return
         waited = now - self._since
@@ -233,7 +261,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
         elif self._phase is _Phase.ANSWER:
             return
-        elif self.flow.read_paused:
+        elif self.flow.read_paused or (self._phase is _Phase.BODY and self.cycle.waiting_for_100_continue):
             # Then the client waits for us.
             self._since = now
         elif waited > (limits.head_seconds if self._phase is _Phase.HEAD else limits.body_seconds):
@@ -273,7 +301,6 @@ class Connection(HttpToolsProtocol):
             or parser.get_method() != b"GET"
             or not self.url.startswith(READS)
             or not self.url.isascii()
-            or b"#" in self.url
             or self.flow.write_paused
             or self._owes()
             or parser.get_http_version() != "1.1"
@@ -292,6 +319,28 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.writelines([*head, answer.body])
         return True
+
+    def _linger(self) -> None:
+        """Take in, for a while, what the client sends behind its last answer, such as a line end behind a body."""
+        if self._is_ended:
+            self.transport.close()
+            return
+        self._discarded = 0
+        self._enter(_Phase.OVER)
+        self.flow.resume_reading()
+
+    def _take_authority(self) -> None:
+        """The host of a target counts, whatever `Host` says (RFC 9112, 3.2.2)."""
+        told = authority(self.url)
+        if told:
+            self.headers[:] = [(b"host", told), *(line for line in self.headers if line[0] != b"host")]
+
+    def _unsent(self) -> int:
+        """Bytes that wait for the client to read."""
+        if self._outgoing is not None:
+            return self._outgoing.unsent
+        waiting = self.transport.get_write_buffer_size()
+        return waiting and waiting + in_kernel(self.transport)
 
     def _owes(self) -> bool:
         return self._answering is not None and not self._answering.response_complete

@@ -1,13 +1,15 @@
 """What a handler gets and gives: a request with its path taken apart, and an answer."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
+from minori.errors import PayloadTooLarge
 from minori.model.registry import Principal
+from minori.storage.base import BlobReader
 
 JSON = b"application/json"
 
@@ -17,13 +19,18 @@ REMEMBERED = 1024
 REMEMBERED_BYTES = 256
 """How many queries are remembered taken apart, and how long they may be: clients ask the same again."""
 
-Read = Callable[[int], Awaitable[bytes]]
-"""Reads a body of at most so many bytes."""
+Chunks = Callable[[], AsyncIterator[bytes]]
+"""Begins to read a body, chunk by chunk as it comes."""
+
+BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+"""Statuses whose answers have no body, and say no length of one."""
 
 
-async def no_body(limit: int) -> bytes:  # noqa: ARG001 - nothing is within every limit
+async def no_body() -> AsyncIterator[bytes]:
     """The body of a request that has none."""
-    return b""
+    nothing: tuple[bytes, ...] = ()
+    for chunk in nothing:
+        yield chunk
 
 
 class Request:
@@ -33,17 +40,17 @@ class Request:
     `headers` have lower-case names. `address` is the client's IP address as text.
     """
 
-    __slots__ = ("_read", "address", "headers", "method", "params", "query_string")
+    __slots__ = ("_chunks", "address", "headers", "method", "params", "query_string")
 
     def __init__(
-        self, method: str, query_string: bytes, headers: Sequence[Header], address: str, read: Read = no_body
+        self, method: str, query_string: bytes, headers: Sequence[Header], address: str, chunks: Chunks = no_body
     ) -> None:
         self.method = method
         self.params: Mapping[str, str] = {}
         self.query_string = query_string
         self.headers = headers
         self.address = address
-        self._read = read
+        self._chunks = chunks
 
     def header(self, name: bytes) -> str | None:
         """The first header of this name (lower case), as Latin-1 text; `None` where absent or empty."""
@@ -56,25 +63,82 @@ class Request:
         """The first query parameter of this name; `None` where absent or empty. `+` is a blank here (R5)."""
         return parse_query(self.query_string).get(name)
 
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body as the head declares them; `None` where it does not (chunked)."""
+        length = self.header(b"content-length")
+        if length is not None:
+            return int(length)
+        return None if self.header(b"transfer-encoding") else 0
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes, in chunks of a few 100 KiB at most; the client is held up until they are taken.
+
+        Raises `PayloadTooLarge`: here, before a byte is read, if the head declares more than `limit` bytes,
+        and while iterating as soon as more have come. Iterating raises `ClientGone` if the client leaves
+        before the body is whole.
+        """
+        if (self.length or 0) > limit:
+            raise PayloadTooLarge(limit)
+        return self._counted(limit)
+
+    async def _counted(self, limit: int) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._chunks():
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLarge(limit)
+            yield chunk
+
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises `PayloadTooLarge` as soon as it is known to be over `limit` bytes."""
-        return await self._read(limit)
+        """The whole body. Raises as `stream` does."""
+        return b"".join([chunk async for chunk in self.stream(limit)])
+
+
+class Stretch(Struct, frozen=True):
+    """`count` bytes of an open blob from `offset` on; all of them are there."""
+
+    reader: BlobReader
+    offset: int
+    count: int
+
+
+class Content(Struct, frozen=True):
+    """A body that is read while it is sent: `pieces` one behind the other, `length` bytes in all.
+
+    Whoever sends it closes it. Pieces may be left out where only HEAD is answered.
+    """
+
+    length: int
+    pieces: tuple[bytes | Stretch, ...] = ()
+
+    def close(self) -> None:
+        """Close the readers of all pieces."""
+        for piece in self.pieces:
+            if isinstance(piece, Stretch):
+                piece.reader.close()
 
 
 class Answer(Struct, frozen=True):
-    """What the client is told. `headers` come beside `Content-Type` and `Content-Length`."""
+    """What the client is told. `headers` come beside `Content-Type` and `Content-Length`.
+
+    `content` stands in place of `body`. It is sent, and its readers are closed, whatever happens on the
+    way; an answer that is thrown away must be closed by who does so.
+    """
 
     status: int
     body: bytes = b""
     content_type: bytes = JSON
     headers: tuple[Header, ...] = ()
+    content: Content | None = None
 
     def lines(self) -> list[Header]:
         """All its headers, but for those of every answer."""
         lines = list(self.headers)
-        if self.status != HTTPStatus.NO_CONTENT:
-            lines.append((b"content-length", b"%d" % len(self.body)))
-            if self.body:
+        if self.status not in BODILESS:
+            content = self.content
+            lines.append((b"content-length", b"%d" % (len(self.body) if content is None else content.length)))
+            if self.body or content is not None:
                 lines.append((b"content-type", self.content_type))
         return lines
 

@@ -1,8 +1,9 @@
 """Heads of requests, mended, and what the connection itself answers: all in bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from minori.http.exchange import Header
 
@@ -20,11 +21,25 @@ def with_path(target: bytes) -> bytes:
     return b"/" if parsed.query is None else b"/?" + parsed.query
 
 
+def authority(target: bytes) -> bytes:
+    """Host and port of a target with scheme and host, as they are written there; empty in any other."""
+    _, separator, rest = target.partition(b"://")
+    return rest.partition(b"/")[0].partition(b"?")[0] if separator else b""
+
+
 def without_upgrade(method: bytes, target: bytes, version: str, headers: Iterable[Header]) -> bytes:
     """The head of a request that offers no upgrade. Names in `headers` are lower case."""
     lines = [b"%b %b HTTP/%b" % (method, target, version.encode())]
     lines += [b"%b: %b" % line for line in headers if line[0] != b"upgrade"]
     return b"\r\n".join([*lines, b"", b""])
+
+
+def answer_head(status: int, lines: Sequence[Header]) -> bytes:
+    """The head of an answer. Raises `ValueError` if a header would be taken for two."""
+    head = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
+    if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
+        raise ValueError("A header holds a line break")
+    return head
 
 
 def refusal(status: int, body: bytes) -> bytes:

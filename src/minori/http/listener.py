@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any
 
@@ -17,21 +18,33 @@ from minori.service.admission import Admission
 BACKLOG = 4096
 """Connections the system keeps until they are accepted; the loop would set 100 otherwise."""
 
+SENDERS = 4
+"""Threads on which the system sends files, each listener: as many cold disks or cold files hold nobody else up."""
+
 
 class Listener:
-    """Serves an ASGI application on one listening socket."""
+    """Serves an ASGI application on one listening socket, or on connections that another listener accepted.
+
+    With an `admission` of another listener both together keep within its caps.
+    """
 
     def __init__(
-        self, application: Application, limits: Limits, metrics: Metrics, loop: asyncio.AbstractEventLoop
+        self,
+        application: Application,
+        limits: Limits,
+        metrics: Metrics,
+        loop: asyncio.AbstractEventLoop,
+        admission: Admission | None = None,
     ) -> None:
         self.application = application
         self.limits = limits
         self.metrics = metrics
         self.loop = loop
-        self.admission = Admission(limits.connections, limits.connections_per_address)
+        self.admission = admission or Admission(limits.connections, limits.connections_per_address)
         self.config = uvicorn.Config(**_config(application), timeout_keep_alive=limits.idle_seconds)
         self.config.load()
         self.state = ServerState()
+        self.pool = ThreadPoolExecutor(SENDERS, "minori-send")
         self.date_line = b""
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -41,16 +54,29 @@ class Listener:
         self._tick()
         self._server = await self.loop.create_server(lambda: Connection(self), sock=opened, backlog=BACKLOG)
 
+    def adopt(self, transport: asyncio.Transport, address: str, data: bytes) -> None:
+        """Serve, from now on, a connection that another listener accepted from `address` and has let go of.
+
+        `data` is what has been read of it, from the first byte of a request on.
+        """
+        if self._sweep is None:
+            self._tick()
+        connection = Connection(self, address)
+        transport.set_protocol(connection)
+        transport.set_write_buffer_limits()
+        connection.connection_made(transport)
+        connection.data_received(data)
+
     async def drain(self) -> None:
         """Accept no more, answer and send what is under way for at most `drain_seconds`, then cut every connection."""
-        if self._server is None:
-            return
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         gone = [connection.finish() for connection in self._connections()]
         if gone:
             await asyncio.wait(gone, timeout=self.limits.drain_seconds)
         for connection in self._connections():
-            connection.transport.abort()
+            connection.cut()
+        self.pool.shutdown(wait=False)
         if self._sweep is not None:
             self._sweep.cancel()
 

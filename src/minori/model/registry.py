@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from minori.model.export import ExportedBytes, ExportJob
+
 
 class Operator(Struct, frozen=True):
     """An account with its root user. `operator_id` is `OP` and ten digits (documented).
@@ -74,7 +76,7 @@ class Secret(Struct, frozen=True):
     value: bytes
 
 
-Record = Operator | AuthKey | Group | Sim | Session | Logout | Secret
+Record = Operator | AuthKey | Group | Sim | Session | Logout | Secret | ExportJob | ExportedBytes
 """What a catalog keeps."""
 
 

@@ -96,6 +96,55 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.file_bytes_received = Counter(
+            "minori_file_bytes_received",
+            "Bytes of files that were stored",
+            registry=self.registry,
+        )
+        self.file_bytes_sent = Counter(
+            "minori_file_bytes_sent",
+            "Bytes of files that were given to readers; a reader may leave before the end",
+            registry=self.registry,
+        )
+        self.uploads_broken_off = Counter(
+            "minori_file_uploads_broken_off",
+            "Uploads whose sender left before the end; nothing of them is kept",
+            registry=self.registry,
+        )
+
+        self.files_expired = Counter(
+            "minori_files_expired",
+            "Files removed because their time was over",
+            registry=self.registry,
+        )
+        self.blobs_orphaned = Counter(
+            "minori_blobs_orphaned",
+            "Blobs removed because they belonged to no file, as a crash leaves them behind",
+            registry=self.registry,
+        )
+        self.sweeps = Counter(
+            "minori_sweeps",
+            "Times that all files and blobs were looked through for those two",
+            registry=self.registry,
+        )
+
+        self.exports_running = Gauge(
+            "minori_exports_running",
+            "Exports being written",
+            registry=self.registry,
+        )
+        self.exports_ended = Counter(
+            "minori_exports_ended",
+            "Exports that ended, by how",
+            ["operation", "status"],
+            registry=self.registry,
+        )
+        self.entries_exported = Counter(
+            "minori_entries_exported",
+            "Data entries written to the files of exports, counted as they are written",
+            registry=self.registry,
+        )
+
     def connection_opened(self, listener: str) -> None:
         """Count a connection that was admitted."""
         self.connections.labels(listener).inc()

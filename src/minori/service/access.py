@@ -32,6 +32,15 @@ class Granted(Struct, frozen=True, rename="camel"):
         return f"Granted({self.operator_id})"
 
 
+async def kept_secret(catalog: Catalog, name: str) -> bytes:
+    """The server's secret of this name, made where there is none yet; durable on return."""
+    kept = await catalog.get(Secret, name)
+    if kept is None:
+        kept = Secret(name, secrets.token_bytes(SECRET_BYTES))
+        await catalog.apply(Insert(kept))
+    return kept.value
+
+
 class AccessService:
     """Call `start` once before anything else. `clock` gives UNIX seconds.
 
@@ -55,7 +64,7 @@ class AccessService:
 
     async def start(self) -> None:
         """Load the signing secret, or make it, and the logouts that still matter."""
-        secret = await self._signing_secret()
+        secret = await kept_secret(self._catalog, SIGNING)
         logouts = sorted(await self._catalog.find(Logout), key=lambda logout: logout.until)
         self._tokens = Tokens(secret, self._clock, logouts)
         await self._catalog.apply(*[Remove(logout) for logout in self._tokens.forget_ended()])
@@ -109,13 +118,6 @@ class AccessService:
         except BaseException:
             self._tokens.revive(logout)
             raise
-
-    async def _signing_secret(self) -> bytes:
-        kept = await self._catalog.get(Secret, SIGNING)
-        if kept is None:
-            kept = Secret(SIGNING, secrets.token_bytes(SECRET_BYTES))
-            await self._catalog.apply(Insert(kept))
-        return kept.value
 
     async def _operator_of(self, login: Login) -> str | None:
         """Whose root user logs in, or `None`; every way to be wrong costs the same."""

@@ -60,6 +60,17 @@ class IngestService:
             self.refuse("api", error)
             raise
 
+    def record(self, door: str, resource: Resource, category: str | None, content: Content) -> "Future[Written]":
+        """Store what the server itself has to tell of `resource`, at the time of receipt; no limit of size holds.
+
+        Raises `Overloaded` and `StoreFailed` at once; the future raises `StoreFailed` alone.
+        """
+        try:
+            return self._put(door, resource, category, content, None)
+        except Error as error:
+            self.refuse(door, error)
+            raise
+
     def refuse(self, door: str, error: Error) -> None:
         """Count a payload that is not taken in."""
         self._metrics.refused.labels(door, type(error).__name__).inc()
@@ -70,6 +81,11 @@ class IngestService:
         content = self._content(payload)
         if time is None and payload.timestamp is not None:
             time = parse_milliseconds(payload.timestamp)
+        return self._put(door, resource, category, content, time)
+
+    def _put(
+        self, door: str, resource: Resource, category: str | None, content: Content, time: int | None
+    ) -> "Future[Written]":
         received = self._clock()
         entry = DataEntry(resource, received if time is None else time, content.text, content.content_type, category)
         written = self._store.put(EntryWrite(entry, received, time is not None, content.attribute_names))

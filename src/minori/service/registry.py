@@ -6,11 +6,12 @@ answers the hot path from it.
 
 import ipaddress
 from collections.abc import Iterable
-from typing import TypeGuard
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from minori.errors import HarvestDisabled, NoGroup, UnknownSender
+from minori.errors import FilesDisabled, Forbidden, HarvestDisabled, NoGroup, UnknownSender
+from minori.model.file import ROOT
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.storage.base import Catalog
@@ -18,10 +19,17 @@ from minori.storage.base import Catalog
 HARVEST = "SoracomHarvest"
 """The namespace of a group's Harvest Data options (documented)."""
 
+FILES = "SoracomHarvestFiles"
+"""The namespace of a group's Harvest Files options (documented)."""
+
 REMEMBERED = 100_000
 """How many source addresses are remembered with their sender before the memory is emptied (our choice)."""
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Networks = list[tuple[int, dict[int, str]]]
+"""The networks of one family of addresses, the longest first: a mask, and the IMSI of each network that has it."""
+
+
+S = TypeVar("S")
 
 
 class Sender(Struct, frozen=True):
@@ -31,11 +39,25 @@ class Sender(Struct, frozen=True):
     category: str | None
 
 
+class FileSender(Struct, frozen=True):
+    """A SIM that may send and fetch files, and what its group says about them.
+
+    `default_path` is the text of the group, unchecked (documented). A file in the directory `entry_path`,
+    which ends in a slash, or below it becomes a data entry of `category` too; where it is `None` no file
+    does (our keys `dataEntryEnabled` and `dataEntryPath`).
+    """
+
+    resource: Resource
+    default_path: str | None
+    entry_path: str | None
+    category: str | None
+
+
 class _View(Struct, frozen=True):
     sims_by_imsi: dict[str, Sim]
     sims_by_id: dict[str, Sim]
     groups: dict[str, Group]
-    networks: list[tuple[Network, str]]
+    networks: dict[int, Networks]
 
 
 class Registry:
@@ -43,8 +65,9 @@ class Registry:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._view = _View({}, {}, {}, [])
+        self._view = _View({}, {}, {}, _longest_first([]))
         self._senders: dict[str, Sender] = {}
+        self._file_senders: dict[str, FileSender] = {}
 
     async def refresh(self) -> None:
         """Take in the catalog's groups, SIMs and sessions as they are now."""
@@ -58,6 +81,7 @@ class Registry:
             _longest_first(sessions),
         )
         self._senders = {}
+        self._file_senders = {}
 
     def sender(self, address: str) -> Sender:
         """The SIM whose session covers `address` (text of an IP address); the longest match wins.
@@ -66,10 +90,20 @@ class Registry:
         """
         known = self._senders.get(address)
         if known is None:
-            known = self._resolve(address)
-            if len(self._senders) >= REMEMBERED:
-                self._senders.clear()
-            self._senders[address] = known
+            known = _sender(*self._who(address))
+            _remember(self._senders, address, known)
+        return known
+
+    def file_sender(self, address: str) -> FileSender:
+        """The SIM at `address`, as `sender` finds it, if its group has enabled Harvest Files.
+
+        Harvest Data need not be enabled. Raises `UnknownSender`, `NoGroup`, `FilesDisabled`, and
+        `Forbidden` where the group names a role, since no role can be looked up yet.
+        """
+        known = self._file_senders.get(address)
+        if known is None:
+            known = _file_sender(*self._who(address))
+            _remember(self._file_senders, address, known)
         return known
 
     def sim(self, operator_id: str, sim_id: str) -> Sim | None:
@@ -87,36 +121,79 @@ class Registry:
         mine = (sim for sim in self._view.sims_by_imsi.values() if sim.operator_id == operator_id)
         return sorted((sim for sim in mine if sim.imsi > after_imsi), key=lambda sim: sim.imsi)[:limit]
 
-    def _resolve(self, address: str) -> Sender:
+    def _who(self, address: str) -> tuple[Sim, Group]:
         imsi = self._imsi(address)
         sim = self._view.sims_by_imsi.get(imsi) if imsi is not None else None
         if sim is None:
             raise UnknownSender(address)
-        if sim.group_id is None:
-            raise NoGroup(sim.imsi)
-        group = self._view.groups.get(sim.group_id)
+        group = self._view.groups.get(sim.group_id) if sim.group_id is not None else None
         if group is None:
             raise NoGroup(sim.imsi)
-        options = group.configuration.get(HARVEST, {})
-        if options.get("enabled") is not True:
-            raise HarvestDisabled
-        category = options.get("category")
-        resource = Resource(sim.operator_id, ResourceType.SUBSCRIBER, sim.imsi)
-        return Sender(resource, category if _is_category(category) else None)
+        return sim, group
 
     def _imsi(self, address: str) -> str | None:
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
             return None
-        return next((imsi for network, imsi in self._view.networks if parsed in network), None)
+        number = int(parsed)
+        for mask, imsis in self._view.networks[parsed.version]:
+            imsi = imsis.get(number & mask)
+            if imsi is not None:
+                return imsi
+        return None
 
 
-def _is_category(value: object) -> TypeGuard[str]:
-    """Whether an option's value can be a category: text that is not empty, without NUL."""
-    return isinstance(value, str) and value != "" and "\0" not in value
+def _sender(sim: Sim, group: Group) -> Sender:
+    options = group.configuration.get(HARVEST, {})
+    if options.get("enabled") is not True:
+        raise HarvestDisabled
+    return Sender(_resource(sim), _category(group))
 
 
-def _longest_first(sessions: Iterable[Session]) -> list[tuple[Network, str]]:
-    networks = [(ipaddress.ip_network(session.network), session.imsi) for session in sessions]
-    return sorted(networks, key=lambda pair: pair[0].prefixlen, reverse=True)
+def _file_sender(sim: Sim, group: Group) -> FileSender:
+    options = group.configuration.get(FILES, {})
+    if options.get("enabled") is not True:
+        raise FilesDisabled
+    if options.get("assumedRoleId") is not None:
+        raise Forbidden(
+            "The group's Harvest Files options name a role, and roles cannot be used yet; remove assumedRoleId"
+        )
+    default_path = options.get("defaultPath")
+    return FileSender(
+        _resource(sim), default_path if isinstance(default_path, str) else None, _entry_path(options), _category(group)
+    )
+
+
+def _resource(sim: Sim) -> Resource:
+    return Resource(sim.operator_id, ResourceType.SUBSCRIBER, sim.imsi)
+
+
+def _category(group: Group) -> str | None:
+    """The category of what the group's SIMs send: text that is not empty, without NUL."""
+    value = group.configuration.get(HARVEST, {}).get("category")
+    return value if isinstance(value, str) and value != "" and "\0" not in value else None
+
+
+def _entry_path(options: dict[str, Any]) -> str | None:
+    """The directory whose files become data entries; the root where the group names none."""
+    path = options.get("dataEntryPath", ROOT)
+    if options.get("dataEntryEnabled") is not True or not isinstance(path, str) or not path.startswith(ROOT):
+        return None
+    return path.rstrip("/") + "/"
+
+
+def _remember(senders: dict[str, S], address: str, sender: S) -> None:
+    if len(senders) >= REMEMBERED:
+        senders.clear()
+    senders[address] = sender
+
+
+def _longest_first(sessions: Iterable[Session]) -> dict[int, Networks]:
+    """The networks of sessions, by the version of IP."""
+    masks: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
+    for session in sessions:
+        network = ipaddress.ip_network(session.network)
+        masks[network.version].setdefault(int(network.netmask), {})[int(network.network_address)] = session.imsi
+    # The longer a network, the larger the number of its mask.
+    return {version: sorted(by_mask.items(), reverse=True) for version, by_mask in masks.items()}

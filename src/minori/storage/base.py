@@ -22,6 +22,7 @@ from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite,
 from minori.model.file import Blob, FileEntry, FilePage, FileWrite, Placed
 from minori.model.registry import Record
 from minori.model.resource import Resource, ResourceType
+from minori.model.statistics import Interval
 
 R = TypeVar("R", bound=Record)
 
@@ -62,6 +63,9 @@ class EntryStore(ABC):
     Identity: operator, resource type, resource id and time (UNIX ms). Two operators never see each
     other's entries. Rows come back in the form that `codec.entry` defines.
     """
+
+    counts: "EntryCounts"
+    """How many writes were received when, kept with the entries; it closes with the store."""
 
     @abstractmethod
     def put(self, write: EntryWrite) -> "Future[Written]":
@@ -124,6 +128,21 @@ class EntryStore(ABC):
         """
 
 
+class EntryCounts(ABC):
+    """How many writes each resource received, by interval of the receipt (`EntryWrite.received`).
+
+    Every confirmed write is counted once, in the same atomic step, an overwrite too; a delete changes nothing.
+    """
+
+    @abstractmethod
+    async def counts(self, resource: Resource, interval: Interval, first: int, last: int) -> Mapping[int, int]:
+        """The writes of every interval from the one that holds `first` to the one that holds `last` (UNIX ms).
+
+        Keyed by when the interval began, in UNIX ms; one without writes is absent. Takes as long as there
+        are intervals: ask for no more than a few thousand at once.
+        """
+
+
 class Change(Struct, frozen=True):
     """One record to be written or removed, as part of a transaction.
 
@@ -163,6 +182,11 @@ class Catalog(ABC):
     files: "FileIndex"
     """The index of files, kept in the same database; it closes with the catalog."""
 
+    @property
+    @abstractmethod
+    def failure(self) -> str | None:
+        """Why nothing is confirmed any more, a sentence; it never goes away by itself. `None` while all is well."""
+
     @abstractmethod
     async def get(self, kind: type[R], key: str) -> R | None:
         """The record with this key, or `None`."""
@@ -181,7 +205,15 @@ class Catalog(ABC):
         """Make all changes in one transaction, durable and visible on return, or none.
 
         Raises `Conflict` for what another record holds, `errors.Overloaded` if others keep it busy,
-        `errors.StoreFailed` if the disk refuses.
+        `errors.StorageFull` if the disk is full (nothing has happened and later calls may succeed),
+        `errors.StoreFailed` if it refuses otherwise.
+        """
+
+    @abstractmethod
+    async def flaws(self) -> Sequence[str]:
+        """What is wrong with the database itself, in words of its own, at most a few; empty if it is sound.
+
+        Every part of it is looked at, which takes a while.
         """
 
     @abstractmethod
@@ -194,32 +226,42 @@ class FileIndex(ABC):
 
     Identity: owner and path; a directory's path ends in a slash. Directories are rows of their own, made
     on the way by `place`; the root `/` is no row and always exists. A path is ordered and compared by its
-    UTF-8 bytes. `now` is UNIX ms: a file whose `expiry_time` is not after it is treated as absent.
+    UTF-8 bytes. `now` is UNIX ms: a file whose `expiry_time` is not after it is treated as absent. Its row
+    stays until it is replaced, forgotten or removed with its directory.
 
-    Every change is one transaction, durable and visible on return. Raises `errors.Overloaded` if others
-    keep the database busy, `errors.StorageFull` if the disk is full (nothing has happened and later calls may
-    succeed), `errors.StoreFailed` if it refuses otherwise.
+    Every change is atomic, durable and visible on return; changes of one loop happen in the order of their
+    calls. Raises `errors.Overloaded` if others keep the database busy or too many changes wait,
+    `errors.StorageFull` if the disk is full (nothing has happened and later calls may succeed),
+    `errors.StoreFailed` if it refuses otherwise.
+
+    A page holds at most `limit` entries, at least 1, beyond the path `after` (empty: from the first), which
+    need not exist. An entry that exists from the first page to the last is seen exactly once; what others
+    place or remove meanwhile may or may not be seen.
     """
 
     @abstractmethod
     async def place(self, write: FileWrite, now: int) -> Placed:
         """Make missing directories, with `now` as their times, and put the file at its path.
 
-        Of several at once for one path, one is last and wins whole. Raises, and changes nothing:
-        `errors.PathTaken` where a directory has that name or a file stands where a directory would be,
-        `errors.FileExists` for `only_new`.
+        Directories that exist keep their times. Of several at once for one path, one is last and wins whole.
+        Raises, and changes nothing: `errors.PathTaken` where a directory has that name or a file stands where
+        a directory would be, `errors.FileExists` for `only_new`.
         """
 
     @abstractmethod
     async def remove(self, owner: str, path: str, now: int) -> FileEntry | None:
         """Remove a file, or an empty directory, and return what it was; `None` if there was none.
 
-        Expired files in a directory go with it. Raises `errors.DirectoryNotEmpty`.
+        Expired files in a directory go with it; their blobs belong to nobody then. The directories above
+        stay. Raises `errors.DirectoryNotEmpty`.
         """
 
     @abstractmethod
     async def forget(self, entries: Collection[FileEntry]) -> None:
-        """Remove these versions of files, each only if its path still leads to the same blob."""
+        """Remove these versions of files, expired or not, each only if its path still leads to the same blob.
+
+        Directories are left alone.
+        """
 
     @abstractmethod
     async def get(self, owner: str, path: str, now: int) -> FileEntry | None:
@@ -227,14 +269,14 @@ class FileIndex(ABC):
 
     @abstractmethod
     async def children(self, owner: str, directory: str, after: str, limit: int, now: int) -> FilePage:
-        """What is directly in `directory` (with its slash), beyond the path `after` (empty: from the first).
-
-        A directory that does not exist has no children.
-        """
+        """A page of what is directly in `directory` (with its slash); one that does not exist has no children."""
 
     @abstractmethod
     async def find(self, owner: str, prefix: str, after: str, limit: int, now: int) -> FilePage:
-        """Files and directories, at any depth, whose path begins with `prefix`, beyond the path `after`."""
+        """A page of the files and directories, at any depth, whose path begins with `prefix`.
+
+        Every letter of `prefix` stands for itself; the empty one begins every path.
+        """
 
     @abstractmethod
     async def of_blobs(self, blob_ids: Collection[str]) -> Mapping[str, FileEntry]:
@@ -242,7 +284,7 @@ class FileIndex(ABC):
 
     @abstractmethod
     async def expired(self, now: int, limit: int) -> Sequence[FileEntry]:
-        """Files whose `expiry_time` is not after `now`, the earliest first."""
+        """At most `limit` files of all owners whose `expiry_time` is not after `now`, the earliest first."""
 
 
 class BlobWriter(ABC):
@@ -297,8 +339,14 @@ class BlobStore(ABC):
     """Bytes under opaque ids. The store makes the ids: lower-case letters and digits, never a user's path.
 
     A blob never changes. Nothing tells whose it is; whoever commits one and does not enter it anywhere
-    leaves an orphan, which a sweep removes.
+    leaves an orphan, which a sweep removes. Every call may raise `errors.Overloaded` where the system is short
+    of descriptors; a writer has then failed.
     """
+
+    @property
+    @abstractmethod
+    def failure(self) -> str | None:
+        """Why nothing is confirmed any more, a sentence; it never goes away by itself. `None` while all is well."""
 
     @abstractmethod
     async def writer(self) -> BlobWriter:
@@ -310,7 +358,11 @@ class BlobStore(ABC):
 
     @abstractmethod
     async def remove(self, blob_id: str) -> bool:
-        """Remove a blob, finished or not; true if there was one. Any text may be asked for."""
+        """Remove a blob, finished or not; true if there was one. Any text may be asked for.
+
+        What a writer of this store has not ended is left alone: false. Raises `errors.StoreFailed`. A removal
+        may be undone by a power failure.
+        """
 
     @abstractmethod
     async def blobs(self, after: str, limit: int) -> Sequence[StoredBlob]:

@@ -49,7 +49,57 @@ class _Stamp(Struct):
     minori: Annotated[str, Meta(pattern=r"^[0-9A-Za-z.+!-]{1,64}$")]
 
 
-class DataDirectory:
+class Places:
+    """Where everything lies in a data directory; any of it may be absent."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def entries(self) -> Path:
+        """The entry store's folder."""
+        return self.path / "entries"
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog's database."""
+        return self.path / "catalog.sqlite"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of the bytes of files."""
+        return self.path / "blobs"
+
+    @property
+    def credentials(self) -> Path:
+        """Where the first start leaves the root user's credentials."""
+        return self.path / _CREDENTIALS
+
+
+def visit(path: str | Path) -> Places:
+    """A data directory that there is, whoever holds it: nothing is made, and nothing locked.
+
+    Raises `FormatTooNew`, and `DataDirectoryBroken` for what no Minori has used yet, and for another user than
+    the server's: it would leave files that the server may not open.
+    """
+    places = Places(path)
+    with _translated(places.path):
+        try:
+            owner = os.lstat(places.path / _STAMP).st_uid
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise DataDirectoryBroken(
+                f"{path} is no data directory of Minori; name the one that minori serve uses with --data-dir"
+            ) from error
+        _check_format(places.path)
+    if owner != os.geteuid():
+        raise DataDirectoryBroken(
+            f"The data directory {path} belongs to user {owner}, and this is user {os.geteuid()}; run the command as "
+            f"the user who runs minori serve (sudo -u '#{owner}' minori …)"
+        )
+    return places
+
+
+class DataDirectory(Places):
     """A data directory that this process holds until `close`.
 
     Opening makes the folder (mode 0700) if absent, and its parents; an existing one keeps its rights.
@@ -60,7 +110,7 @@ class DataDirectory:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         with _translated(self.path):
             _make(self.path)
             _refuse_strangers(self.path)
@@ -71,26 +121,6 @@ class DataDirectory:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def entries(self) -> Path:
-        """Where the entry store keeps its files; absent until it makes the folder."""
-        return self.path / "entries"
-
-    @property
-    def catalog(self) -> Path:
-        """Where the catalog keeps its database; absent until it makes the file."""
-        return self.path / "catalog.sqlite"
-
-    @property
-    def blobs(self) -> Path:
-        """Where the bytes of files are kept; absent until their store makes the folder."""
-        return self.path / "blobs"
-
-    @property
-    def credentials(self) -> Path:
-        """Where the first start leaves the root user's credentials."""
-        return self.path / _CREDENTIALS
 
     def write_credentials(self, content: bytes) -> bool:
         """Keep `content` as the credentials file, mode 0600 from its first byte; durable on return.

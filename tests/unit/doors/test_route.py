@@ -2,7 +2,7 @@
 
 import pytest
 
-from minori.doors.http import route
+from minori.doors.route import is_for_files, route
 from minori.errors import MethodNotAllowed, NotFound
 
 
@@ -42,7 +42,29 @@ def test_the_host_of_an_absolute_target_wins_over_the_header() -> None:
     assert route(b"POST", b"http://uni.soracom.io/", b"harvest.soracom.io").unified
 
 
-def test_harvest_files_is_said_to_be_missing_whatever_the_path() -> None:
-    refusal = route(b"PUT", b"/a.bin", b"harvest-files.soracom.io").refusal
-    assert isinstance(refusal, NotFound)
-    assert "Harvest Files" in refusal.message
+@pytest.mark.parametrize("method", [b"PUT", b"GET", b"DELETE", b"PATCH"])
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"/a.bin", b"harvest-files.soracom.io"),
+        (b"/", b"Harvest-Files.example:8880"),
+        (b"http://harvest-files.soracom.io/a?b", b"harvest.soracom.io"),
+        (b"HTTP://HARVEST-FILES.soracom.io", b""),
+    ],
+)
+def test_harvest_files_is_told_by_its_host_whatever_is_asked_there(method: bytes, target: bytes, host: bytes) -> None:
+    assert route(method, target, host).files
+
+
+@pytest.mark.parametrize("host", [b"", b"harvest-files", b"harvest.soracom.io", b"x.harvest-files.soracom.io"])
+def test_no_other_host_is_harvest_files(host: bytes) -> None:
+    assert not route(b"PUT", b"/", host).files
+    assert not is_for_files(host.decode())
+
+
+def test_an_absolute_target_to_another_host_is_not_for_files() -> None:
+    assert not route(b"PUT", b"http://harvest.soracom.io/", b"harvest-files.soracom.io").files
+
+
+def test_a_missing_host_is_not_for_files() -> None:
+    assert not is_for_files(None)

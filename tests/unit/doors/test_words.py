@@ -11,6 +11,8 @@ from minori.doors import words
 from minori.errors import (
     EmptyPayload,
     Error,
+    ExportError,
+    FileChanged,
     FileExists,
     Forbidden,
     MethodNotAllowed,
@@ -28,13 +30,13 @@ from minori.errors import (
 )
 from minori.model.entry import Written
 
-OF_THE_API = (Unauthenticated, Forbidden, TooManyAttempts)
-"""A device logs in nowhere."""
+OF_THE_API = (Unauthenticated, Forbidden, TooManyAttempts, ExportError)
+"""A device logs in nowhere, and exports nothing."""
 
 MET = [leaf for root in (RequestError, Unavailable) for leaf in leaves(root) if not issubclass(leaf, OF_THE_API)]
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
 
-WITH_PATH = (NotFound, MethodNotAllowed, FileExists, RangeUnsatisfiable)
+WITH_PATH = (NotFound, MethodNotAllowed, FileExists, FileChanged, RangeUnsatisfiable)
 """Errors that only a request with a path can meet."""
 
 

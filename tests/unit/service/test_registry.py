@@ -1,15 +1,16 @@
 """Who stands behind a source address, by the sessions, SIMs and groups of a real catalog."""
 
 import asyncio
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
-from minori.errors import HarvestDisabled, NoGroup, UnknownSender
+from minori.errors import FilesDisabled, Forbidden, HarvestDisabled, NoGroup, UnknownSender
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.service import registry as registry_module
-from minori.service.registry import Registry, Sender
+from minori.service.registry import FileSender, Registry, Sender
 from minori.storage.base import Put, Remove
 from minori.storage.memory.catalog import MemoryCatalog
 
@@ -74,6 +75,26 @@ def test_an_ipv6_address_has_its_session() -> None:
     assert found == ["2001:db8::/32", "2001:db8:1::/48", "::1/128", "::1/128"]
 
 
+def test_of_nested_networks_the_longest_wins_whatever_their_order() -> None:
+    networks = [f"10.1.2.3/{bits}" for bits in range(33)]
+    nested = [str(ip_network(network, strict=False)) for network in networks]
+    for order in (nested, nested[::-1]):
+        house = house_of(*order)
+        assert house.sender("10.1.2.3").resource.id == "10.1.2.3/32"
+        assert house.sender("10.1.2.2").resource.id == "10.1.2.2/31"
+        assert house.sender("10.1.3.0").resource.id == "10.1.2.0/23"
+        assert house.sender("192.0.2.1").resource.id == "0.0.0.0/0"
+
+
+def test_among_hundreds_of_sessions_each_address_has_its_own() -> None:
+    networks = [f"10.0.{number >> 8}.{number & 255}/32" for number in range(300)]
+    networks += [f"2001:db8::{number:x}/128" for number in range(300)]
+    house = house_of(*networks)
+    assert all(house.sender(network.partition("/")[0]).resource.id == network for network in networks)
+    with pytest.raises(UnknownSender):
+        house.sender("10.0.200.0")
+
+
 def test_a_network_of_one_family_says_nothing_of_the_other() -> None:
     house = house_of("::/0")
     with pytest.raises(UnknownSender):
@@ -127,6 +148,90 @@ def test_the_category_is_the_groups_if_it_is_a_name(said: Any, category: str | N
     assert house.sender("127.0.0.1") == sender("001", category)
 
 
+def files(**options: Any) -> dict[str, dict[str, Any]]:
+    """The configuration of a group that has enabled Harvest Files alone, with further options of it."""
+    return {"SoracomHarvestFiles": {"enabled": True, **options}}
+
+
+def file_house(configuration: dict[str, dict[str, Any]]) -> House:
+    return House(group("g", configuration), sim("001", "g"), Session("127.0.0.0/8", "001"))
+
+
+def test_files_need_not_data_and_data_need_not_files() -> None:
+    resource = Resource(OPERATOR, ResourceType.SUBSCRIBER, "001")
+    house = file_house(files())
+    assert house.registry.file_sender("127.0.0.1") == FileSender(resource, None, None, None)
+    with pytest.raises(HarvestDisabled):
+        house.sender("127.0.0.1")
+    house = file_house(ON)
+    assert house.sender("127.0.0.1") == sender("001")
+    with pytest.raises(FilesDisabled):
+        house.registry.file_sender("127.0.0.1")
+
+
+@pytest.mark.parametrize("configuration", [{}, {"SoracomHarvestFiles": {}}, files(enabled=1), files(enabled="true")])
+def test_a_group_without_files_is_refused_in_harvests_own_words(configuration: dict[str, dict[str, Any]]) -> None:
+    with pytest.raises(FilesDisabled) as refused:
+        file_house(configuration).registry.file_sender("127.0.0.1")
+    assert refused.value.message == "Harvest files is disabled. Please set { enabled: true }"
+
+
+def test_a_sender_of_files_is_refused_as_one_of_data_where_nobody_knows_it() -> None:
+    house = House(sim("001", None), Session("127.0.0.0/8", "001"))
+    with pytest.raises(NoGroup, match=r"^No group ID is specified: 001$"):
+        house.registry.file_sender("127.0.0.1")
+    with pytest.raises(UnknownSender, match=r"^No SIM is known for 192\.0\.2\.1$"):
+        house.registry.file_sender("192.0.2.1")
+
+
+@pytest.mark.parametrize("role", ["role01", "", 0, False, []])
+def test_a_group_that_names_a_role_is_refused_whatever_the_role(role: Any) -> None:
+    with pytest.raises(Forbidden, match="roles cannot be used yet"):
+        file_house(files(assumedRoleId=role)).registry.file_sender("127.0.0.1")
+
+
+def test_a_role_that_is_null_is_none() -> None:
+    assert file_house(files(assumedRoleId=None)).registry.file_sender("127.0.0.1").resource.id == "001"
+
+
+@pytest.mark.parametrize(("said", "path"), [("/a/:time", "/a/:time"), ("a", "a"), ("", ""), (None, None), (7, None)])
+def test_the_default_path_is_the_groups_if_it_is_text(said: Any, path: str | None) -> None:
+    assert file_house(files(defaultPath=said)).registry.file_sender("127.0.0.1").default_path == path
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"dataEntryEnabled": True}, "/"),
+        ({"dataEntryEnabled": True, "dataEntryPath": "/"}, "/"),
+        ({"dataEntryEnabled": True, "dataEntryPath": "/images"}, "/images/"),
+        ({"dataEntryEnabled": True, "dataEntryPath": "/images/"}, "/images/"),
+        ({"dataEntryEnabled": True, "dataEntryPath": "images"}, None),
+        ({"dataEntryEnabled": True, "dataEntryPath": 7}, None),
+        ({"dataEntryEnabled": 1}, None),
+        ({"dataEntryEnabled": False, "dataEntryPath": "/images"}, None),
+        ({"dataEntryPath": "/images"}, None),
+    ],
+)
+def test_the_directory_whose_files_become_entries_ends_in_a_slash(options: dict[str, Any], path: str | None) -> None:
+    assert file_house(files(**options)).registry.file_sender("127.0.0.1").entry_path == path
+
+
+def test_a_sender_of_files_has_the_category_of_its_group() -> None:
+    house = file_house({**files(), "SoracomHarvest": {"category": "plant"}})
+    assert house.registry.file_sender("127.0.0.1").category == "plant"
+
+
+def test_what_a_group_says_of_files_counts_from_the_next_refresh_on() -> None:
+    house = file_house(files())
+    assert house.registry.file_sender("127.0.0.1").default_path is None
+    house.change(group("g", files(defaultPath="/a")))
+    assert house.registry.file_sender("127.0.0.1").default_path == "/a"
+    house.change(group("g", files(assumedRoleId="role01")))
+    with pytest.raises(Forbidden):
+        house.registry.file_sender("127.0.0.1")
+
+
 def test_a_change_of_the_catalog_counts_from_the_next_refresh_on() -> None:
     house = House(sim("001"), sim("002"), Session("127.0.0.0/8", "001"))
     assert house.sender("127.0.0.1") == sender("001")
@@ -162,6 +267,10 @@ def test_no_more_addresses_are_remembered_than_may_be(monkeypatch: pytest.Monkey
     for last in range(10):
         assert house.sender(f"127.0.0.{last}") == sender("001")
         assert len(house.registry._senders) <= 3
+    house.change(group("on", ON | files()))
+    for last in range(10):
+        assert house.registry.file_sender(f"127.0.0.{last}").resource.id == "001"
+        assert len(house.registry._file_senders) <= 3
 
 
 def test_a_sim_is_found_by_its_id_and_by_its_imsi_by_its_operator_alone() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from minori import __version__
 from minori.errors import DataDirectoryBroken, DataDirectoryBusy, FormatTooNew
-from minori.storage.directory import FORMAT, DataDirectory
+from minori.storage.directory import FORMAT, DataDirectory, visit
 
 HOLD = """
 import sys
@@ -244,3 +244,43 @@ def test_a_disk_that_refuses_the_credentials_says_so(folder: Path, monkeypatch: 
         with pytest.raises(DataDirectoryBroken, match="the disk is failing"):
             directory.write_credentials(b"{}")
         assert not directory.credentials.exists()
+
+
+def test_a_visit_goes_beside_a_holder_and_makes_nothing(folder: Path) -> None:
+    with DataDirectory(folder) as directory:
+        before = sorted(folder.iterdir())
+        visited = visit(folder)
+        assert (visited.entries, visited.catalog, visited.blobs) == (
+            directory.entries,
+            directory.catalog,
+            directory.blobs,
+        )
+        assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("what", ["absent", "empty", "file"])
+def test_a_visit_to_what_is_no_data_directory_is_refused(folder: Path, what: str) -> None:
+    if what == "empty":
+        folder.mkdir()
+    elif what == "file":
+        folder.touch()
+    with pytest.raises(DataDirectoryBroken, match="is no data directory of Minori"):
+        visit(folder)
+    assert not folder.is_dir() or list(folder.iterdir()) == []
+
+
+def test_a_visit_to_a_newer_directory_is_refused(folder: Path) -> None:
+    DataDirectory(folder).close()
+    (folder / "format.json").write_text('{"format": 99, "minori": "99.0"}')
+    with pytest.raises(FormatTooNew):
+        visit(folder)
+
+
+def test_a_visit_of_another_user_is_refused_with_the_users_number(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DataDirectory(folder).close()
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with pytest.raises(DataDirectoryBroken, match=f"belongs to user {user}, and this is user {user + 1}"):
+        visit(folder)

@@ -1,6 +1,7 @@
 """What is remembered of a resource: its latest times and its metadata."""
 
 from minori.model.resource import Resource, ResourceType
+from minori.storage.rocksdb.counts import Counter
 from minori.storage.rocksdb.tail import Tail, Tails
 
 
@@ -9,7 +10,7 @@ def meter(name: str) -> Resource:
 
 
 def tail(newest: int = -1) -> Tail:
-    return Tail(b"E", b"M", newest, None)
+    return Tail(b"E", b"M", newest, None, Counter())
 
 
 def test_of_a_new_resource_no_time_is_taken() -> None:

@@ -39,8 +39,12 @@ async def write_one(file: Path, number: int = 1) -> None:
 
 async def be_impatient(catalog: SqlCatalog) -> None:
     """Let the one connection that is open so far wait for 10 ms instead of seconds."""
-    async with catalog._engine.connect() as connection:
-        await connection.exec_driver_sql("PRAGMA busy_timeout = 10")
+    with catalog._database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 10")
+
+
+def overwrite(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
 
 
 def pragma(file: Path, statement: str) -> object:
@@ -66,18 +70,19 @@ def test_nobody_else_may_read_any_of_its_files(file: Path) -> None:
         async with opened(file) as catalog:
             await catalog.apply(Insert(Secret("token-signing", b"")))
             modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
-            assert modes == {f"catalog.sqlite{end}": 0o600 for end in ("", "-wal", "-shm")}
+            assert modes == {f"catalog.sqlite{end}": 0o600 for end in ("", "-wal", "-shm", "-reserve")}
 
     asyncio.run(story())
 
 
 def test_it_journals_ahead_and_syncs_every_commit(file: Path) -> None:
     async def story() -> None:
-        async with opened(file) as catalog, catalog._engine.connect() as connection:
-            settings = {
-                name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
-                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-            }
+        async with opened(file) as catalog:
+            with catalog._database.engine.connect() as connection:
+                settings = {
+                    name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                    for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+                }
             assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
     asyncio.run(story())
@@ -148,7 +153,7 @@ def test_a_url_that_names_no_absolute_file_is_refused(url: str) -> None:
 @pytest.mark.parametrize("name", ["a b.sqlite", "a?mode=ro.sqlite", "a#b.sqlite", "a%20b.sqlite", "実り.sqlite"])
 def test_the_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     asyncio.run(write_one(tmp_path / name))
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}-reserve"]
 
 
 WRITER = """
@@ -196,8 +201,11 @@ FULL_DISK = """
 import asyncio, resource, sys
 from minori.errors import StoreFailed
 from minori.model.registry import Secret
+from minori.observe.logs import configure
 from minori.storage.base import Put
 from minori.storage.sql.catalog import open_catalog
+
+configure("warning", "json")
 
 def allow(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -227,8 +235,30 @@ def test_after_a_write_the_disk_refused_no_other_is_confirmed_until_a_restart(fi
     assert refused.startswith("300000 True The catalog failed: ")
     assert later.startswith("1 False The catalog takes no writes since a failure")
     assert kept == "1"
-    assert done.stderr == ""
+    (line,) = done.stderr.splitlines()
+    assert '"event": "catalog failed", "level": "critical"' in line
     asyncio.run(write_one(file))
+
+
+def test_a_damaged_index_is_a_flaw_and_so_is_a_file_that_can_be_read_no_more(file: Path) -> None:
+    asyncio.run(write_one(file))
+    pragma(file, "journal_mode = DELETE")
+    content = file.read_bytes()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'ix_sessions_imsi'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    empty = b"\x0a" + bytes(4) + size.to_bytes(2) + bytes(1)
+
+    async def story() -> None:
+        at = (page - 1) * size
+        overwrite(file, content[:at] + empty + content[at + len(empty) :])
+        async with opened(file) as catalog:
+            assert "ix_sessions_imsi" in (await catalog.flaws())[0]
+            overwrite(file, bytes(len(content)))
+            assert "file is not a database" in (await catalog.flaws())[0]
+
+    asyncio.run(story())
 
 
 def test_a_write_that_is_refused_for_its_values_does_not_stop_the_next(file: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+from minori.model.export import ExportedBytes, ExportJob
 from minori.model.registry import AuthKey, Group, Logout, Operator, Record, Secret, Session, Sim
 from minori.storage.base import Catalog, Change, Conflict, Insert, Put, Remove
 from minori.storage.records import key_of
@@ -32,6 +33,8 @@ EXAMPLES: tuple[Record, ...] = (
     Session("127.0.0.0/8", "001010000000001"),
     Logout("00ff", 2**33),
     Secret("token-signing", bytes(range(256))),
+    ExportJob("fe_1", "OP0000000001", "export", {"first": 0, "last": 2**63 - 1, "columns": True}, "a.csv", "x/y", 1),
+    ExportedBytes("OP0000000001/202511", "OP0000000001", 2**40),
 )
 """A record of every class, with values that a careless mapping would lose."""
 
@@ -204,6 +207,13 @@ class CatalogContract(ABC):
             assert pages == whole
         await catalog.apply(Remove(whole[3]))
         assert await catalog.find(Session, after=whole[3].network) == whole[4:]
+
+    @_story
+    async def test_a_sound_catalog_has_no_flaws(self, catalog: Catalog) -> None:
+        """Neither empty nor with records."""
+        assert list(await catalog.flaws()) == []
+        await catalog.apply(*[Insert(record) for record in EXAMPLES])
+        assert list(await catalog.flaws()) == []
 
     @_story
     async def test_what_a_caller_does_to_a_mapping_does_not_reach_the_catalog(self, catalog: Catalog) -> None:

@@ -10,6 +10,7 @@ from minori.errors import Overloaded
 from minori.model.entry import EntryWrite, TimeRange, Written
 from minori.model.resource import ResourceMetadata
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.contract.entry_counts import DurableEntryCountsContract, EntryCountsContract
 from minori.storage.contract.entry_pages import EntryPagesContract
 from minori.storage.contract.entry_story import (
     METER,
@@ -38,11 +39,11 @@ def is_overloaded(store: EntryStore, write: EntryWrite) -> bool:
     return False
 
 
-class EntryStoreContract(EntryWritesContract, EntryPagesContract):
+class EntryStoreContract(EntryWritesContract, EntryPagesContract, EntryCountsContract):
     """The suite of every driver. Every test gets an empty store on an event loop of its own."""
 
 
-class DurableEntryStoreContract(EntryStoreContract):
+class DurableEntryStoreContract(EntryStoreContract, DurableEntryCountsContract):
     """What a driver passes as well that keeps entries on stable storage and bounds what waits for it."""
 
     @place_story

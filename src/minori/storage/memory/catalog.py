@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from minori.storage.base import Catalog, Change, Conflict, Insert, R, Remove
+from minori.storage.memory.files import MemoryFileIndex
 from minori.storage.records import KINDS, UNIQUE, check_fields, equal_fields, key_of
 
 _encode = msgspec.json.encode
@@ -23,6 +24,12 @@ class MemoryCatalog(Catalog):
 
     def __init__(self) -> None:
         self._shelves: dict[type[Struct], _Shelf] = {kind: {} for kind in KINDS}
+        self.files = MemoryFileIndex()
+
+    @property
+    def failure(self) -> str | None:
+        """Memory never fails."""
+        return None
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """A value of its own for each caller."""
@@ -48,6 +55,10 @@ class MemoryCatalog(Catalog):
         for change in changes:
             _change(changed[type(change.record)], change)
         self._shelves.update(changed)
+
+    async def flaws(self) -> Sequence[str]:
+        """Memory has none."""
+        return []
 
     async def close(self) -> None:
         """Forget everything."""

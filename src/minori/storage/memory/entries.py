@@ -2,6 +2,8 @@
 
 from asyncio import Future, get_running_loop
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Mapping
 
 from minori.codec.entry import encode_row
 from minori.model.entry import (
@@ -15,7 +17,8 @@ from minori.model.entry import (
     Written,
 )
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
-from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.model.statistics import Interval
+from minori.storage.base import EntryCounts, EntryStore, EntryStoreOptions, StoreStatus
 
 
 async def open_entries(
@@ -33,6 +36,8 @@ class MemoryEntryStore(EntryStore):
         self._entries: dict[Resource, dict[int, DataEntry]] = {}
         self._times: dict[Resource, list[int]] = {}
         self._metadata: dict[Resource, ResourceMetadata] = {}
+        self._received: dict[Resource, Counter[int]] = {}
+        self.counts = MemoryEntryCounts(self._received)
 
     def put(self, write: EntryWrite) -> "Future[Written]":
         """See `EntryStore.put`."""
@@ -46,6 +51,7 @@ class MemoryEntryStore(EntryStore):
             insort(self._times.setdefault(resource, []), time)
         entries[time] = write.entry.at(time)
         self._metadata[resource] = write.touch(self._metadata.get(resource))
+        self._received.setdefault(resource, Counter())[write.received // Interval.FIVE_MINUTES] += 1
         done: Future[Written] = get_running_loop().create_future()
         done.set_result(Written(time, overwrote))
         return done
@@ -114,6 +120,22 @@ class MemoryEntryStore(EntryStore):
 
     async def close(self) -> None:
         """See `EntryStore.close`."""
+
+
+class MemoryEntryCounts(EntryCounts):
+    """Sums of what was received in each five minutes."""
+
+    def __init__(self, received: Mapping[Resource, Mapping[int, int]]) -> None:
+        self._received = received
+
+    async def counts(self, resource: Resource, interval: Interval, first: int, last: int) -> Mapping[int, int]:
+        """See `EntryCounts.counts`."""
+        found: Counter[int] = Counter()
+        for slot, count in self._received.get(resource, {}).items():
+            number = slot * Interval.FIVE_MINUTES // interval
+            if first // interval <= number <= last // interval:
+                found[number * interval] += count
+        return found if first <= last else {}
 
 
 def _order(kind: ResourceType, resource_id: str) -> tuple[bytes, bytes]:

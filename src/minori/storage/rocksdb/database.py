@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -64,6 +64,15 @@ class Database:
         def scan() -> list[bytes]:
             found = cast("Iterator[bytes]", self._rdict.keys(backwards=backwards, from_key=start))
             return [key for key in islice(found, limit) if key.startswith(prefix)]
+
+        return _read(scan)
+
+    def items(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        """All keys from `first` to `last`, both included, with their values."""
+
+        def scan() -> list[tuple[bytes, bytes]]:
+            found = cast("Iterator[tuple[bytes, bytes]]", self._rdict.items(from_key=first))
+            return list(takewhile(lambda item: item[0] <= last, found))
 
         return _read(scan)
 

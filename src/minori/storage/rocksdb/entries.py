@@ -21,6 +21,7 @@ from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.commit import GroupCommit
+from minori.storage.rocksdb.counts import Counter, RocksDBEntryCounts, pack_metadata, unpack_metadata
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.recent import Recent
 from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
@@ -51,6 +52,7 @@ class RocksDBEntryStore(EntryStore):
         self._database = database
         self._commit = commit
         self._tails = tails
+        self.counts = RocksDBEntryCounts(database)
         self._recent = recent
 
     def put(self, write: EntryWrite) -> "Future[Written]":
@@ -152,21 +154,25 @@ class RocksDBEntryStore(EntryStore):
 
     def _load(self, resource: Resource) -> Tail:
         prefix, metadata_key = keys.entry_prefix(resource), keys.metadata_key(resource)
-        metadata = self._metadata(resource, metadata_key)
-        if metadata is None:
+        kept = self._database.get(metadata_key)
+        if kept is None:
             self._commit.put(prefix, keys.FENCE)
             self._commit.put(keys.last_fence(prefix), keys.FENCE)
-            return Tail(prefix, metadata_key, -1, None)
+            return Tail(prefix, metadata_key, -1, None, Counter())
         _, latest = self._database.keys(keys.last_fence(prefix), 2, prefix, backwards=True)
         newest = keys.unpack_time(latest[len(prefix) :]) if latest != prefix else -1
-        return Tail(prefix, metadata_key, newest, metadata)
+        modified, counter = unpack_metadata(kept)
+        metadata = ResourceMetadata(resource, modified, self._names(metadata_key))
+        return Tail(prefix, metadata_key, newest, metadata, counter)
 
     def _metadata(self, resource: Resource, key: bytes) -> ResourceMetadata | None:
-        modified = self._database.get(key)
-        if modified is None:
+        kept = self._database.get(key)
+        if kept is None:
             return None
-        names = _decode_names(self._database.get(keys.names_key(key)) or b"[]")
-        return ResourceMetadata(resource, keys.unpack_time(modified), names)
+        return ResourceMetadata(resource, unpack_metadata(kept)[0], self._names(key))
+
+    def _names(self, metadata_key: bytes) -> tuple[str, ...]:
+        return _decode_names(self._database.get(keys.names_key(metadata_key)) or b"[]")
 
     def _place(self, tail: Tail, write: EntryWrite) -> tuple[int, bytes | None]:
         time = write.entry.time
@@ -189,7 +195,8 @@ class RocksDBEntryStore(EntryStore):
         old, new = tail.metadata, write.touch(tail.metadata)
         if old is None or new.attribute_names is not old.attribute_names:
             self._commit.put_last(keys.names_key(tail.metadata_key), encode_json(new.attribute_names))
-        self._commit.put_last(tail.metadata_key, keys.pack_time(new.last_modified_time))
+        tail.counter.count(write.received, tail.metadata_key, self._commit)
+        self._commit.put_last(tail.metadata_key, pack_metadata(new.last_modified_time, tail.counter))
         tail.metadata = new
 
     def _places(self, prefix: bytes, span: TimeRange, after: CategoryKey | None) -> list[CategoryKey]:

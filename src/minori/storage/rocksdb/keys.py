@@ -10,10 +10,14 @@ sorts before a longer one that begins with it. A time is eight bytes, big-endian
 | `E` operator NUL type id NUL, nine bytes FF | empty: the fence behind its last row |
 | `F` | empty: the fence behind the last resource |
 | `C` operator NUL category NUL time type id | empty: the entry that carries the category |
-| `M` operator NUL type id | when the resource was last written, as a time |
+| `M` operator NUL type id | when the resource was last written, and the counts under way (`counts`) |
 | `N` operator NUL type id | the resource's attribute names, a JSON array |
+| `S` operator NUL type id NUL number | the writes received in one five minutes, as eight bytes |
+| `T` operator NUL type id NUL number | the writes received in one day, as eight bytes |
 
-The fences stop a scan at the end of a resource without a look at the keys it passes.
+The fences stop a scan at the end of a resource without a look at the keys it passes. Where the first
+resource has no fence yet, a scan backwards runs into `C`, whose values are empty too: no letter below `E`
+may have others.
 """
 
 import struct
@@ -21,6 +25,7 @@ from typing import Final
 
 from minori.model.entry import CategoryKey
 from minori.model.resource import Resource, ResourceType
+from minori.model.statistics import Interval
 
 CODES: Final = {
     ResourceType.DEVICE: b"\x01",
@@ -33,6 +38,9 @@ CODES: Final = {
 """One byte a type, in the order of the types' names. Part of the stored form: never reuse one."""
 
 TYPES: Final = {code[0]: kind for kind, code in CODES.items()}
+
+COUNTS: Final = {Interval.FIVE_MINUTES: b"S", Interval.DAY: b"T"}
+"""The letter of each interval's counts; their number counts intervals from UNIX time 0 on, in eight bytes."""
 
 FENCE: Final = b""
 """The value of every fence; a row is never empty."""

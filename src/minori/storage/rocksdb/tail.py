@@ -3,25 +3,29 @@
 from collections import OrderedDict
 
 from minori.model.resource import Resource, ResourceMetadata
+from minori.storage.rocksdb.counts import Counter
 
 REMEMBERED = 50_000
-"""How many resources are remembered by default, about 500 bytes each; others are read from disk when written."""
+"""How many resources are remembered by default, about 700 bytes each; others are read from disk when written."""
 
 
 class Tail:
-    """The end of a resource's entries, and its metadata.
+    """The end of a resource's entries, its metadata, and the counts under way.
 
     `newest` is no earlier than its latest entry (-1: none). `run` is a stretch of times that are all
     taken, by which a burst finds its next free millisecond without asking for each one.
     """
 
-    __slots__ = ("metadata", "metadata_key", "newest", "prefix", "run_first", "run_last")
+    __slots__ = ("counter", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last")
 
-    def __init__(self, prefix: bytes, metadata_key: bytes, newest: int, metadata: ResourceMetadata | None) -> None:
+    def __init__(
+        self, prefix: bytes, metadata_key: bytes, newest: int, metadata: ResourceMetadata | None, counter: Counter
+    ) -> None:
         self.prefix = prefix
         self.metadata_key = metadata_key
         self.newest = newest
         self.metadata = metadata
+        self.counter = counter
         self.run_first = 0
         self.run_last = -1
 

@@ -1,34 +1,19 @@
 """The catalog in a relational database, on SQLAlchemy Core: one code, the dialect beside it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import asdict
-from sqlalchemy import Executable, Select, Table, delete, exc, insert, select
-from sqlalchemy import Insert as InsertStatement
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Executable, Select, delete, exc, insert, select
 
-from minori.errors import Overloaded, SettingsInvalid, StoreFailed
+from minori.errors import SettingsInvalid, StoreFailed
 from minori.storage.base import Catalog, Change, Conflict, Insert, R, Remove
 from minori.storage.records import check_fields, key_field, key_of
 from minori.storage.sql import sqlite
+from minori.storage.sql.database import Database, Dialect
+from minori.storage.sql.files import SqlFileIndex
 from minori.storage.sql.tables import TABLES
-
-
-class Dialect(Protocol):
-    """What the catalog asks of a database beyond standard SQL; a module of this package has it."""
-
-    async def open_engine(self, path: str) -> AsyncEngine:
-        """An engine whose database has the tables; raises a `StartError`."""
-
-    def upsert(self, table: Table) -> InsertStatement:
-        """A statement that writes a row over the one with the same key."""
-
-    def is_busy(self, error: exc.DBAPIError) -> bool:
-        """Whether nothing happened because others were at work: worth a retry."""
-
 
 _DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite}
 
@@ -43,21 +28,20 @@ async def open_catalog(url: str) -> "SqlCatalog":
     dialect = _DIALECTS.get(scheme)
     if dialect is None or not path.startswith("/"):
         raise SettingsInvalid(f"{scheme}: is no catalog Minori can open; write sqlite:///absolute/path.sqlite")
-    return SqlCatalog(await dialect.open_engine(path), dialect)
+    return SqlCatalog(Database(await asyncio.to_thread(dialect.open_engine, path), dialect, dialect.reserve(path)))
 
 
 class SqlCatalog(Catalog):
-    """See `storage.base.Catalog`. Writes take turns; reads see what was committed before them.
+    """See `storage.base.Catalog` and `Database`."""
 
-    Once the database refuses a write for a reason other than another process's lock, every later
-    `apply` raises `StoreFailed`: after a failed sync nobody knows what a later one would prove.
-    """
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.files = self._files = SqlFileIndex(database)
 
-    def __init__(self, engine: AsyncEngine, dialect: Dialect) -> None:
-        self._engine = engine
-        self._dialect = dialect
-        self._turn = asyncio.Lock()
-        self._failure: str | None = None
+    @property
+    def failure(self) -> str | None:
+        """The database's, for files as well."""
+        return self._database.failure
 
     async def get(self, kind: type[R], key: str) -> R | None:
         """One statement, by the primary key."""
@@ -81,25 +65,31 @@ class SqlCatalog(Catalog):
         return await self._select(kind, statement)
 
     async def apply(self, *changes: Change) -> None:
-        """One transaction; raises `Overloaded` too, where others kept the database busy for seconds."""
-        async with self._turn:
-            if self._failure is not None:
-                raise StoreFailed(f"The catalog takes no writes since a failure ({self._failure}); restart Minori")
-            with self._translated(writing=True):
-                async with self._engine.begin() as connection:
-                    for change in changes:
-                        await connection.execute(*self._statement(change))
+        """One transaction."""
+
+        def work(connection: Connection) -> None:
+            for change in changes:
+                connection.execute(*self._statement(change))
+
+        try:
+            await self._database.write(work, removes=all(isinstance(change, Remove) for change in changes))
+        except exc.IntegrityError as error:
+            raise Conflict(str(error.orig)) from error
+
+    async def flaws(self) -> Sequence[str]:
+        """What the database says of itself; that it cannot be read is one, too."""
+        try:
+            return await self._database.read(self._database.dialect.flaws)
+        except StoreFailed as error:
+            return [error.message]
 
     async def close(self) -> None:
-        """Wait for the write at work, then close every connection."""
-        async with self._turn:
-            await self._engine.dispose()
+        """Finish what waits to be written, then close every connection."""
+        await self._files.close()
+        await self._database.close()
 
     async def _select(self, kind: type[R], statement: Select[Any]) -> list[R]:
-        with self._translated():
-            async with self._engine.connect() as connection:
-                rows = await connection.execute(statement)
-                return [kind(*row) for row in rows]
+        return await self._database.read(lambda connection: [kind(*row) for row in connection.execute(statement)])
 
     def _statement(self, change: Change) -> tuple[Executable, dict[str, Any]]:
         record = change.record
@@ -108,19 +98,4 @@ class SqlCatalog(Catalog):
             return delete(table).where(table.c[key_field(type(record))] == key_of(record)), {}
         if isinstance(change, Insert):
             return insert(table), asdict(record)
-        return self._dialect.upsert(table), asdict(record)
-
-    @contextmanager
-    def _translated(self, *, writing: bool = False) -> Iterator[None]:
-        try:
-            yield
-        except exc.IntegrityError as error:
-            raise Conflict(str(error.orig)) from error
-        except exc.TimeoutError as error:
-            raise Overloaded from error
-        except exc.DBAPIError as error:
-            if self._dialect.is_busy(error):
-                raise Overloaded from error
-            if writing:
-                self._failure = str(error.orig)
-            raise StoreFailed(f"The catalog failed: {error.orig}") from error
+        return self._database.dialect.upsert(table), asdict(record)

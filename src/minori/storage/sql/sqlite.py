@@ -6,18 +6,20 @@ with the same names.
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, Insert, Table, event
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from minori.errors import DataDirectoryBroken, FormatTooNew
-from minori.storage.sql.tables import METADATA, TABLES
+from minori.storage.sql.database import THREADS
+from minori.storage.sql.reserve import Reserve
+from minori.storage.sql.tables import METADATA
 
 VERSION = 1
 """The schema this Minori writes, kept in `PRAGMA user_version`."""
@@ -25,14 +27,14 @@ VERSION = 1
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process's transaction before it gives up (our choice)."""
 
-CONNECTIONS = 4
-"""Connections, and threads, of one catalog: one writes, the others read meanwhile (our choice)."""
+FLAWS = 10
+"""How many flaws are looked for before a database counts as broken through and through (our choice)."""
 
 _MODE = 0o600
 
 
-async def open_engine(path: str) -> AsyncEngine:
-    """An engine on the file at `path`, which is made (mode 0600) if absent, its tables in place.
+def open_engine(path: str) -> Engine:
+    """An engine on the file at `path`, which is made (mode 0600) if absent, its tables in place. Blocks.
 
     Raises `DataDirectoryBroken` and `FormatTooNew`.
     """
@@ -43,31 +45,55 @@ async def open_engine(path: str) -> AsyncEngine:
         raise DataDirectoryBroken(f"The catalog {file} cannot be opened: {error.strerror}") from error
     engine = _engine(path)
     try:
-        async with engine.connect() as connection:
-            await _prepare(connection, file)
+        with engine.connect() as connection:
+            _prepare(connection, file)
     except DBAPIError as error:
-        await engine.dispose()
+        engine.dispose()
         raise DataDirectoryBroken(
             f"The catalog {file} cannot be read ({error.orig}); restore it from a backup or move it away"
         ) from error
     except BaseException:
-        await engine.dispose()
+        engine.dispose()
         raise
     return engine
 
 
+def reserve(path: str) -> Reserve:
+    """A file beside the database, on the disk that its journal grows on."""
+    return Reserve(Path(f"{path}-reserve"))
+
+
 def upsert(table: Table) -> Insert:
     """A statement that writes a row over the one with the same key; another unique field may refuse it."""
-    (key,) = table.primary_key
     statement = insert(table)
-    others = {column.name: statement.excluded[column.name] for column in table.columns if column is not key}
-    return statement.on_conflict_do_update(index_elements=[key], set_=others)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
+
+
+def lock(connection: Connection) -> None:
+    """Begin at once: SQLite would begin with the first change, and see then what it did not when it read."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def flaws(connection: Connection) -> Sequence[str]:
+    """What SQLite finds in pages, rows and indexes."""
+    found = connection.exec_driver_sql(f"PRAGMA integrity_check({FLAWS})").scalars().all()
+    return [] if found == ["ok"] else found
 
 
 def is_busy(error: DBAPIError) -> bool:
     """Whether another process held the database for all of `BUSY_SECONDS`: nothing happened, try again."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether the disk had no room for the transaction: it is rolled back, a later one may find some."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
+def _code(error: DBAPIError) -> int:
     code: int = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return code & 0xFF
 
 
 def _make_file(file: Path) -> None:
@@ -84,18 +110,17 @@ def _make_file(file: Path) -> None:
         os.close(folder)
 
 
-def _engine(path: str) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=path),
-        # A transaction that reads before it writes could not wait for the lock: SQLite refuses at once.
-        connect_args={"isolation_level": "IMMEDIATE", "timeout": BUSY_SECONDS},
+def _engine(path: str) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=path),
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         json_serializer=_dumps,
         json_deserializer=msgspec.json.decode,
-        pool_size=CONNECTIONS,
+        pool_size=THREADS,
         max_overflow=0,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _set_up)
+    event.listen(engine, "connect", _set_up)
     return engine
 
 
@@ -109,24 +134,24 @@ def _set_up(connection: Any, record: object) -> None:  # noqa: ARG001 - the shap
         cursor.execute("PRAGMA foreign_keys = ON")
 
 
-async def _prepare(connection: AsyncConnection, file: Path) -> None:
+def _prepare(connection: Connection, file: Path) -> None:
     """Check the version, and make the tables in one transaction if the file is new."""
-    if await _version(connection, file) == 0:
+    if _version(connection, file) == 0:
         # Not within a transaction, and only once: the mode stays in the file.
-        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        await connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if await _version(connection, file) == 0:
-            await _refuse_strange_tables(connection, file)
-            await connection.run_sync(METADATA.create_all, checkfirst=False)
-            await connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-        await connection.commit()
-    missing = {table.name for table in TABLES.values()} - await _tables(connection)
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if _version(connection, file) == 0:
+            _refuse_strange_tables(connection, file)
+            METADATA.create_all(connection, checkfirst=False)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        connection.commit()
+    missing = set(METADATA.tables) - _tables(connection)
     if missing:
         raise DataDirectoryBroken(f"The catalog {file} lacks {', '.join(sorted(missing))}; restore it from a backup")
 
 
-async def _version(connection: AsyncConnection, file: Path) -> int:
-    version = int((await connection.exec_driver_sql("PRAGMA user_version")).scalar_one())
+def _version(connection: Connection, file: Path) -> int:
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     if version > VERSION:
         raise FormatTooNew(
             f"The catalog {file} has format {version}, this Minori knows up to {VERSION}; start a newer Minori"
@@ -134,11 +159,11 @@ async def _version(connection: AsyncConnection, file: Path) -> int:
     return version
 
 
-async def _tables(connection: AsyncConnection) -> set[str]:
-    rows = await connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'table'")
+def _tables(connection: Connection) -> set[str]:
+    rows = connection.exec_driver_sql("SELECT name FROM sqlite_schema WHERE type = 'table'")
     return set(rows.scalars())
 
 
-async def _refuse_strange_tables(connection: AsyncConnection, file: Path) -> None:
-    if await _tables(connection):
+def _refuse_strange_tables(connection: Connection, file: Path) -> None:
+    if _tables(connection):
         raise DataDirectoryBroken(f"{file} is a database, but no catalog of Minori; move it away")

@@ -1,13 +1,14 @@
-"""Records as tables: one mapping for every class, derived from its fields."""
+"""Records as tables, one mapping for every class, derived from its fields; and the table of files."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, inspect
 from msgspec.structs import FieldInfo, fields
-from sqlalchemy import JSON, BigInteger, Column, LargeBinary, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from minori.model.export import ExportedBytes, ExportJob
 from minori.model.registry import AuthKey, Group, Logout, Operator, Secret, Session, Sim
 from minori.storage.records import UNIQUE, key_field
 
@@ -19,12 +20,15 @@ _NAMES: Mapping[type[Struct], str] = {
     Session: "sessions",
     Logout: "logouts",
     Secret: "secrets",
+    ExportJob: "export_jobs",
+    ExportedBytes: "exported_bytes",
 }
 _SOUGHT: Mapping[type[Struct], tuple[str, ...]] = {
     AuthKey: ("operator_id",),
     Group: ("operator_id",),
     Sim: ("operator_id", "group_id"),
     Session: ("imsi",),
+    ExportJob: ("blob_id",),
 }
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
@@ -63,3 +67,29 @@ TABLES: Mapping[type[Struct], Table] = {
     kind: Table(name, METADATA, *(_column(kind, field) for field in fields(kind))) for kind, name in _NAMES.items()
 }
 """The table of each class: columns named and ordered as its fields, the key first."""
+
+FILES = Table(
+    "files",
+    METADATA,
+    Column("owner", _TEXT, primary_key=True),
+    Column("path", _TEXT, primary_key=True),
+    Column("parent", _TEXT, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("last_modified_time", BigInteger, nullable=False),
+    Column("blob_id", _TEXT),
+    Column("size", BigInteger),
+    Column("md5", _TEXT),
+    Column("content_type", _TEXT, nullable=False),
+    Column("expiry_time", BigInteger),
+    Index("files_by_parent", "owner", "parent", "path"),
+    Index("files_by_blob", "blob_id"),
+    sqlite_with_rowid=False,
+)
+"""A file or directory a row; `parent` is the directory it is in, a directory has no blob."""
+
+Index(
+    "files_by_expiry",
+    FILES.c.expiry_time,
+    sqlite_where=FILES.c.expiry_time.is_not(None),
+    postgresql_where=FILES.c.expiry_time.is_not(None),
+)
