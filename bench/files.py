@@ -1,6 +1,7 @@
 """The third part of a run: files of 1 GiB, and what they take in memory; then many files of 4 KiB."""
 
 import os
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from itertools import count
 from pathlib import Path
@@ -59,7 +60,8 @@ def _large(plan: Plan, needed: AbstractSet[str], work: Path) -> dict[str, list[R
         if "file-download" in needed:
             transfer(plan.load_core, "put", anchor, "/put/kept.bin", LARGE, {})
             transfer(plan.load_core, "put", server.api, f"{_ROOT}/kept.bin", LARGE, server.headers)
-            probes["nginx-download"] = lambda _: _download(plan, anchor, "/put/kept.bin")
+            theirs = _download(plan, anchor, "/put/kept.bin")
+            probes["nginx-download"] = lambda seconds: _repeated(seconds, theirs)[0]
             probes["file-download"] = _download_by_link(plan, server)
         for name, taken in peaks.items():
             if name in probes:
@@ -102,10 +104,22 @@ def _rest(server: Server) -> None:
     server.settle()
 
 
+def _repeated(seconds: int, move: Callable[[], float]) -> tuple[Reading, int]:
+    """The speed of whole transfers, one after the other until `seconds` have passed, and how many there were.
+
+    `move` makes one and says how long it took.
+    """
+    taken: list[float] = []
+    until = perf_counter() + seconds
+    while not taken or perf_counter() < until:
+        taken.append(move())
+    return Reading(LARGE / MIB * len(taken) / sum(taken)), len(taken)
+
+
 def _anchored_upload(plan: Plan, anchor: str, work: Path, path: str, *, synced: bool = False) -> Probe:
     target = work / "www" / path.removeprefix("/")
 
-    def measured(_: int) -> Reading:
+    def upload() -> float:
         seconds = transfer(plan.load_core, "put", anchor, path, LARGE, {})
         if synced:
             start = perf_counter()
@@ -113,9 +127,9 @@ def _anchored_upload(plan: Plan, anchor: str, work: Path, path: str, *, synced: 
                 _sync(written)
             seconds += perf_counter() - start
         target.unlink()
-        return Reading(LARGE / MIB / seconds)
+        return seconds
 
-    return measured
+    return lambda seconds: _repeated(seconds, upload)[0]
 
 
 def _sync(path: Path) -> None:
@@ -129,26 +143,34 @@ def _sync(path: Path) -> None:
 def _upload(plan: Plan, server: Server) -> Probe:
     path = f"{_ROOT}/large.bin"
 
-    def measured(_: int) -> Reading:
-        before = cpu_seconds(server.pid)
+    def upload() -> float:
         seconds = transfer(plan.load_core, "put", server.api, path, LARGE, server.headers)
-        used = cpu_seconds(server.pid) - before
         server.ask("DELETE", path)
-        return Reading(LARGE / MIB / seconds, cpu_us=used * 1e6)
+        return seconds
+
+    return _charged(server, upload)
+
+
+def _download(plan: Plan, address: str, path: str) -> Callable[[], float]:
+    return lambda: transfer(plan.load_core, "get", address, path, LARGE, {})
+
+
+def _download_by_link(plan: Plan, server: Server) -> Probe:
+    def measured(seconds: int) -> Reading:
+        # Anew each time: a link does not live long.
+        link = server.ask("GET", f"{_ROOT}/kept.bin").location
+        return _charged(server, _download(plan, server.api, link))(seconds)
 
     return measured
 
 
-def _download(plan: Plan, address: str, path: str) -> Reading:
-    return Reading(LARGE / MIB / transfer(plan.load_core, "get", address, path, LARGE, {}))
+def _charged(server: Server, move: Callable[[], float]) -> Probe:
+    """Transfers, with the processor time that each costs the server, all that belongs to it included."""
 
-
-def _download_by_link(plan: Plan, server: Server) -> Probe:
-    def measured(_: int) -> Reading:
-        link = server.ask("GET", f"{_ROOT}/kept.bin").location
+    def measured(seconds: int) -> Reading:
         before = cpu_seconds(server.pid)
-        reading = _download(plan, server.api, link)
-        return replace(reading, cpu_us=(cpu_seconds(server.pid) - before) * 1e6)
+        reading, moved = _repeated(seconds, move)
+        return replace(reading, cpu_us=(cpu_seconds(server.pid) - before) / moved * 1e6)
 
     return measured
 
@@ -179,7 +201,7 @@ def _put(plan: Plan, server: Server, folders: int, content: str, work: Path) -> 
 
 def _get_by_link(plan: Plan, server: Server, paths: list[str], work: Path) -> Probe:
     def measured(seconds: int) -> Reading:
-        # Anew each time: a link does not live long.
+        # Anew each time, too.
         links = Request(server.api, [server.ask("GET", path).location for path in paths])
         probe = charged(server.pid, lambda seconds: http(plan.load_core, links, CONNECTIONS, seconds, work))
         return probe(seconds)

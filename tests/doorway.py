@@ -23,11 +23,14 @@ from minori.model.entry import PAGE_LIMIT, DataEntry, EntryWrite, TimeRange, Wri
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.observe.metrics import Metrics
+from minori.service.access import AccessService
 from minori.service.admission import Admission
 from minori.service.device_files import DeviceFiles
 from minori.service.files import FileService
+from minori.service.identities import Identities
 from minori.service.ingest import IngestService
 from minori.service.registry import Registry
+from minori.service.views import Views
 from minori.storage.base import BlobReader, Put
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
@@ -143,14 +146,19 @@ class House:
         self.metrics = Metrics()
         self.store = SlowStore()
         self.catalog = MemoryCatalog()
-        self.registry = Registry(self.catalog)
+        self.registry = Registry()
+        self.identities = Identities()
+        self.views = Views(self.catalog, self.registry, self.identities)
+        self.access = AccessService(self.catalog, self.identities, self.views, lambda: 1_700_000_000.0)
         clock = count(1_700_000_000_000, 1000)
         self.ingest = IngestService(
             self.store, self.registry, self.metrics, lambda: next(clock), self.limits.payload_bytes
         )
         self.blobs = SlowBlobs()
         self.files = FileService(self.catalog.files, self.blobs, self.metrics, lambda: next(clock), Files())
-        self.device_files = DeviceFiles(self.files, self.registry, self.ingest, lambda: next(clock), FILE_BYTES)
+        self.device_files = DeviceFiles(
+            self.files, self.registry, self.access, self.ingest, lambda: next(clock), FILE_BYTES
+        )
 
     async def furnish(self) -> None:
         """Three SIMs on three loopback addresses: one that may store, one in no group, one without Harvest."""
@@ -164,13 +172,13 @@ class House:
                 Put(Sim(f"8981{imsi}", imsi, OPERATOR, group, "active", {}, 0, 0)), Put(Session(address, imsi))
             )
         await self.catalog.apply(Put(Session("::1", IMSI[KNOWN])))
-        await self.registry.refresh()
+        await self.views.refresh()
 
     async def let_files(self, **options: Any) -> None:
         """Let the SIM behind `KNOWN` store files alone, with further options of Harvest Files."""
         configuration = {"SoracomHarvestFiles": {"enabled": True, **options}}
         await self.catalog.apply(Put(Group("enabled", OPERATOR, {}, configuration, 0, 0)))
-        await self.registry.refresh()
+        await self.views.refresh()
 
     async def file(self, path: str) -> tuple[str, bytes]:
         """The type and the bytes of a stored file of the operator; `NotFound` if there is none."""

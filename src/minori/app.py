@@ -35,18 +35,26 @@ from minori.observe.logs import configure
 from minori.observe.metrics import Metrics
 from minori.observe.store import StoreWatch
 from minori.service.access import AccessService, kept_secret
+from minori.service.accounts import Accounts
 from minori.service.admission import Admission
 from minori.service.data import DataService
 from minori.service.device_files import DeviceFiles
+from minori.service.devices import DeviceService, DeviceView
 from minori.service.exports import ExportService
 from minori.service.files import FileService
+from minori.service.groups import GroupService
+from minori.service.identities import Identities
 from minori.service.ingest import IngestService
 from minori.service.links import SIGNING, Downloads, Links
 from minori.service.operators import Credentials, create_operator, ensure_demo
+from minori.service.people import People
 from minori.service.producers import producers
 from minori.service.registry import Registry
+from minori.service.sessions import SessionService
+from minori.service.sims import SimService
 from minori.service.statistics import StatisticsService
 from minori.service.tidying import Sweep
+from minori.service.views import Views
 from minori.storage.base import BlobStore, Catalog, EntryStore, EntryStoreOptions
 from minori.storage.directory import DataDirectory, visit
 
@@ -132,11 +140,17 @@ class Server:
         self._catalog = catalog
         self._blobs = blobs
         self._metrics = metrics
-        self._registry = Registry(catalog)
+        self._registry = Registry()
+        identities = Identities()
+        self._devices = DeviceView()
+        self._views = Views(catalog, self._registry, identities, self._devices)
         limits = settings.limits
         self._ingest = IngestService(store, self._registry, metrics, _milliseconds, limits.payload_bytes)
         self._files = FileService(catalog.files, blobs, metrics, _milliseconds, settings.files)
-        self._access = AccessService(catalog, time.time, token_seconds=settings.auth.token_seconds)
+        self._access = AccessService(
+            catalog, identities, self._views, time.time, token_seconds=settings.auth.token_seconds
+        )
+        self._people = People(identities, self._views, _milliseconds)
         self._drains: list[Callable[[], Awaitable[None]]] = []
 
     @classmethod
@@ -159,11 +173,12 @@ class Server:
         """Open every listener; the ready line says where."""
         stack.push_async_callback(self._drain)
         await self._access.start()
-        await self._registry.refresh()
+        await self._views.start()
+        self._drains.append(self._views.close)
         settings = self._settings
         api = await self._start_api()
         largest = settings.files.device_file_bytes
-        files = DeviceFiles(self._files, self._registry, self._ingest, _milliseconds, largest)
+        files = DeviceFiles(self._files, self._registry, self._access, self._ingest, _milliseconds, largest)
         file_door = FileDoor(files, self._metrics)
         http = HttpDoor(self._ingest, self._admission(), settings.limits, self._metrics, file_door)
         await http.start(parse_endpoint(settings.door_http))
@@ -193,6 +208,12 @@ class Server:
             exports,
             settings.exports,
             statistics,
+            self._people,
+            Accounts(self._people, self._access, self._catalog),
+            SimService(self._catalog, self._registry, self._views, _milliseconds),
+            DeviceService(self._catalog, self._devices, self._registry, self._views, _milliseconds),
+            GroupService(self._catalog, self._registry, self._views, _milliseconds),
+            SessionService(self._registry, self._views),
         )
         application = Api(
             services,
@@ -257,6 +278,16 @@ class Beside:
         self._places = visit(_data_dir(settings))
 
     @asynccontextmanager
+    async def catalog(self) -> AsyncIterator[Catalog]:
+        """The catalog alone. A server that runs sees within a second what is changed here."""
+        _require(self._stores.catalog_address, self._places.catalog)
+        catalog: Catalog = await _open(CATALOGS, self._stores.catalog_address, self._places.catalog)
+        try:
+            yield catalog
+        finally:
+            await catalog.close()
+
+    @asynccontextmanager
     async def files(self) -> AsyncIterator[tuple[Catalog, BlobStore]]:
         """The catalog and the blobs, which several processes may have open."""
         _require(self._stores.catalog_address, self._places.catalog)
@@ -297,9 +328,10 @@ async def _open(drivers: dict[str, str], address: StoreAddress, inside: Path, *o
 
 
 async def _first_start(catalog: Catalog, directory: DataDirectory, *, demo: bool) -> None:
-    operators = await catalog.find(Operator, limit=1)
+    operators = await catalog.find(Operator)
     if operators:
-        operator_id = operators[0].operator_id
+        # The demo is the first operator's, also when others have come.
+        operator_id = min(operators, key=lambda operator: operator.created_time).operator_id
     else:
         credentials = await create_operator(catalog, ROOT_EMAIL, time.time, partial(_keep, directory))
         operator_id = credentials.operator_id

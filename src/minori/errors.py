@@ -10,13 +10,18 @@
     │   │   ├── InvalidPath          a file's path breaks a rule
     │   │   ├── PathTaken            a directory has that name, or a file stands where a directory would be
     │   │   ├── DirectoryNotEmpty    only an empty directory can be removed
-    │   │   └── InvalidPermission    a permission document cannot be read, and where
+    │   │   ├── InvalidPermission    a permission document cannot be read, and where
+    │   │   ├── PasswordUnfit        a new password breaks a rule
+    │   │   ├── NameTaken            there is one of that name already
+    │   │   ├── LimitReached         there are as many as there may be
+    │   │   └── RoleInUse            users have the role that was to be removed
     │   ├── FileExists           it was to be written only if it does not exist
     │   ├── FileChanged          it is not, or no longer, the version that was asked for
     │   ├── RangeUnsatisfiable   no byte of the file is in the range asked for
     │   ├── PayloadTooLarge      over the size limit
     │   ├── Refused              the sender is not allowed to store (Harvest's own words)
     │   │   ├── UnknownSender        no session maps the source address to a SIM
+    │   │   ├── SimInactive          the SIM is switched off
     │   │   ├── NoGroup              the SIM is in no group
     │   │   ├── HarvestDisabled      the group has not enabled Harvest Data
     │   │   └── FilesDisabled        the group has not enabled Harvest Files
@@ -111,6 +116,26 @@ class InvalidPermission(Invalid):
         self.expected = expected
 
 
+class PasswordUnfit(Invalid):
+    """A new password is too short or too long, or not another one (our choice of rules)."""
+
+
+class NameTaken(Invalid):
+    """There is a user or a role of that name already."""
+
+
+class LimitReached(Invalid):
+    """There are as many users, roles or keys as there may be."""
+
+
+class RoleInUse(Invalid):
+    """A role that users have cannot be removed (spec: 400)."""
+
+    def __init__(self, users: int) -> None:
+        who = "A user has" if users == 1 else f"{users} users have"
+        super().__init__(f"{who} the role; detach it first")
+
+
 class FileExists(RequestError):
     """A file was to be written only if it does not exist (`If-None-Match: *`)."""
 
@@ -150,6 +175,13 @@ class UnknownSender(Refused):
 
     def __init__(self, address: str) -> None:
         super().__init__(f"No SIM is known for {address}")
+
+
+class SimInactive(Refused):
+    """The SIM may not send: it is inactive, in standby, suspended or terminated (our choice)."""
+
+    def __init__(self, imsi: str, status: str) -> None:
+        super().__init__(f"The SIM {imsi} is {status}")
 
 
 class NoGroup(Refused):

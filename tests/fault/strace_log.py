@@ -89,7 +89,8 @@ def _take(line: str, moment: int, calls: list[Call], inside: dict[int, Call]) ->
     parts = _LINE.fullmatch(line)
     assert parts, f"strace wrote an unknown line: {line[:200]}"
     thread, text = int(parts[1]), parts[2]
-    if text.startswith(("+++", "---")):
+    # A thread that was killed before strace could look at its call did nothing that counts: `???()`.
+    if text.startswith(("+++", "---", "???(")):
         return
     if resumed := _RESUMED.fullmatch(text):
         call = inside.pop(thread)

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 from minori import errors
 from minori.codec.entry import encode_json
-from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Request, parse_query
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Request, parse_values
+from minori.model.selection import SOUGHT
 
 ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.InvalidParameter: (400, "COM0001"),
@@ -14,6 +15,7 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.TokenExpired: (400, "MNR0003"),
     errors.PayloadTooLarge: (413, "MNR0004"),
     errors.UnknownSender: (400, "MNR0005"),
+    errors.SimInactive: (400, "MNR0040"),
     errors.NoGroup: (400, "MNR0006"),
     errors.HarvestDisabled: (400, "MNR0007"),
     errors.CredentialsMissing: (401, "AUM0001"),
@@ -37,6 +39,10 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.ExportUnfinished: (400, "MNR0026"),
     errors.ExportFailed: (400, "MNR0027"),
     errors.InvalidPermission: (400, "MNR0028"),
+    errors.PasswordUnfit: (400, "AUM0010"),
+    errors.NameTaken: (400, "MNR0031"),
+    errors.LimitReached: (400, "MNR0032"),
+    errors.RoleInUse: (400, "MNR0033"),
 }
 """Every error that a request can meet: status and code. `MNR` codes are ours."""
 
@@ -52,7 +58,12 @@ REFUSED = {
 
 EMPTY = Answer(204)
 
-KEPT = ("scope", "prefix", "from", "to", "sort", "limit", "resource_type")
+KEPT = (
+    *("scope", "prefix", "from", "to", "sort", "limit", "resource_type"),
+    *("tag_name", "tag_value", "tag_value_match_mode"),
+    *("status_filter", "speed_class_filter", "serial_number_filter"),
+    *("group", "session_status", "search_type", *SOUGHT),
+)
 """Conditions of a request that the link to the next page carries on."""
 
 
@@ -82,8 +93,8 @@ def page(body: bytes, request: Request, path: tuple[str, ...], next_key: str | N
 
 def _link(path: tuple[str, ...], query_string: bytes) -> tuple[bytes, bytes]:
     """The link to the next page, before and behind its key."""
-    query = parse_query(query_string)
-    kept = "".join([f"&{name}={_quoted(value)}" for name in KEPT if (value := query.get(name))])
+    query = parse_values(query_string)
+    kept = "".join([f"&{name}={_quoted(value)}" for name in KEPT for value in query.get(name, ())])
     return f"<{target(path)}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode()
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from minori.api import downloads, routes
 from minori.api.answers import INTERNAL, REFUSED, error_answer, error_body
-from minori.api.auth import API_KEY, TOKEN
+from minori.api.auth import API_KEY, TOKEN, context
 from minori.api.services import Services
 from minori.api.site import Site
 from minori.errors import Error, MethodNotAllowed, NotFound
@@ -94,6 +94,7 @@ class Api(Application):
         if isinstance(route, routes.OpenRoute):
             return await route.handler(self._services, request)
         principal = self._services.access.authenticate(request.header(API_KEY), request.header(TOKEN))
+        self._services.access.authorize(principal, route.permission, context(principal, request))
         return await route.handler(self._services, Call(principal, request))
 
     async def _download(self, request: Request, path: str) -> Answer:

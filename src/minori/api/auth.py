@@ -1,13 +1,19 @@
 """Logging in and out."""
 
+import time
+
 import structlog
 
 from minori.api.answers import EMPTY
 from minori.api.services import Services
+from minori.codec.body import parse_body
 from minori.codec.entry import encode_json
 from minori.codec.login import parse_login, parse_token_seconds
+from minori.codec.people import ResetPassword, ResetRequest
 from minori.errors import CredentialsWrong
 from minori.http.exchange import Answer, Call, Request
+from minori.model.registry import Principal
+from minori.service.permissions import Context
 
 API_KEY = b"x-soracom-api-key"
 TOKEN = b"x-soracom-token"
@@ -26,7 +32,7 @@ async def auth(services: Services, request: Request) -> Answer:
     except CredentialsWrong:
         _log.warning("login refused", address=request.address)
         raise
-    _log.info("logged in", operator_id=granted.operator_id, address=request.address)
+    _log.info("logged in", operator_id=granted.operator_id, user_name=granted.user_name, address=request.address)
     return Answer(200, encode_json(granted))
 
 
@@ -35,6 +41,8 @@ async def generate_auth_token(services: Services, request: Request) -> Answer:
     renewing = (request.params["operator_id"], request.header(API_KEY), request.header(TOKEN))
     # Tokens are kept nowhere: this one is dropped, and only proves the caller before the body is read.
     await services.access.renew(*renewing, None)
+    principal = services.access.authenticate(*renewing[1:])
+    services.access.authorize(principal, "Operator:generateAuthToken", context(principal, request))
     seconds = parse_token_seconds(await _body(services, request))
     return Answer(200, encode_json({"token": await services.access.renew(*renewing, seconds)}))
 
@@ -43,6 +51,39 @@ async def logout(services: Services, call: Call) -> Answer:
     """logout: the API key and every token of it end at once. Whatever the body holds is ignored (R12)."""
     await services.access.log_out(call.request.header(API_KEY), call.request.header(TOKEN))
     return EMPTY
+
+
+async def issue_password_reset_token(services: Services, request: Request) -> Answer:
+    """issuePasswordResetToken: 200, and nothing else: no mail is sent, and nobody learns who has an account."""
+    parse_body(await _body(services, request), ResetRequest)
+    return Answer(200)
+
+
+async def verify_password_reset_token(services: Services, request: Request) -> Answer:
+    """verifyPasswordResetToken: a new password for the root user, for a token that the server's command line made."""
+    body = parse_body(await _body(services, request), ResetPassword)
+    await services.accounts.reset_root_password(body.token, body.password, request.address, int(time.time()))
+    _log.warning("a root password was reset", address=request.address)
+    return Answer(200)
+
+
+def context(principal: Principal, request: Request) -> Context:
+    """The circumstances of a call, as conditions of permissions see them.
+
+    The path of a file has no slash in front there, and a directory's has one behind (documented).
+    """
+    variables = request.params
+    path = variables.get("path")
+    if path is not None:
+        variables = {**variables, "path": path[1:]}
+    return Context(
+        time.time_ns() // 1_000_000,
+        request.address,
+        principal.user_name,
+        principal.operator_id,
+        request.method,
+        variables,
+    )
 
 
 async def _body(services: Services, request: Request) -> bytes:

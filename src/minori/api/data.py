@@ -84,14 +84,16 @@ async def list_data_source_resources(services: Services, call: Call) -> Answer:
 
 async def create_camera_entry(services: Services, call: Call) -> Answer:
     """createSoraCamDeviceDataEntry: an entry of a camera at the time of receipt."""
-    await services.ingest.submit(_camera(call), await _payload(services, call.request))
+    camera, payload = _camera(call), await _payload(services, call.request)
+    await services.ingest.submit(camera, payload, category=services.devices.category(camera))
     return Answer(201)
 
 
 async def update_camera_entry(services: Services, call: Call) -> Answer:
     """updateSoraCamDeviceDataEntry: an entry of a camera at a given time, overwriting what is there."""
     time = parameters.time(call.request.params["time"])
-    await services.ingest.submit(_camera(call), await _payload(services, call.request), time)
+    camera, payload = _camera(call), await _payload(services, call.request)
+    await services.ingest.submit(camera, payload, time, services.devices.category(camera))
     return Answer(200)
 
 

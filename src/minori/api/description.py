@@ -55,7 +55,10 @@ class Answer(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True):
-    """One method of one path. `path` is whole, `/v1` included; `needs_login` asks for both headers."""
+    """One method of one path. `path` is whole, `/v1` included; `needs_login` asks for both headers.
+
+    `permission` is what a SAM user needs to call it.
+    """
 
     id: str
     method: str
@@ -65,6 +68,7 @@ class Operation(Struct, frozen=True):
     description: str
     deprecated: bool
     needs_login: bool
+    permission: str
     parameters: tuple[Parameter, ...]
     body: Body | None
     answers: tuple[Answer, ...]
@@ -173,6 +177,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, item: Mappin
         description=of["description"],
         deprecated=of.get("deprecated", False),
         needs_login=bool(of["security"]),
+        permission=f"{of['tags'][0]}:{of.get('x-sam-operationId', of['operationId'])}",
         parameters=tuple(_parameter(_follow(document, each)) for each in of.get("parameters", ())),
         body=_body(of["requestBody"]) if "requestBody" in of else None,
         answers=tuple(_answer(status, _follow(document, each)) for status, each in sorted(of["responses"].items())),
@@ -221,12 +226,19 @@ def _name(schema: Mapping[str, Any]) -> str | None:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    kind: str = schema["type"]
+    named = _name(schema)
+    if named is not None:
+        return named
+    if "$ref" in schema:
+        return f"`{_name(schema)}`"
+    kind: str = schema.get("type", "any JSON")
     if kind == "array":
         return f"array of {_type(schema['items'])}"
     if kind == "object":
         members: Sequence[str] = tuple(schema.get("properties", ()))
-        return f"object with {', '.join(members)}" if members else "object of strings"
+        if members:
+            return f"object with {', '.join(members)}"
+        return f"object of {schema.get('additionalProperties', {}).get('type', 'string')}s"
     words = [kind]
     if "enum" in schema:
         words = [", ".join(f"`{value}`" for value in schema["enum"])]

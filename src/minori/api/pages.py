@@ -77,6 +77,7 @@ def _operation(operation: Operation) -> str:
         f'<article id="{escape(operation.id)}"><h3>{escape(operation.summary)}{old}</h3>',
         f'<p class="call">{_verb(operation)} <code>{escape(operation.path)}</code>',
         f"<small>{escape(operation.id)}</small></p>",
+        _permission(operation),
         _paragraphs(operation.description),
         _parameters(operation.parameters),
     ]
@@ -87,6 +88,11 @@ def _operation(operation: Operation) -> str:
     parts.append(_answers(operation.answers))
     parts.append(f"<h4>Example</h4>{_code(description.curl(operation))}</article>")
     return "".join(parts)
+
+
+def _permission(operation: Operation) -> str:
+    needed = f"<small>Permission of a SAM user: <code>{escape(operation.permission)}</code></small>"
+    return f"<p>{needed}</p>" if operation.needs_login else ""
 
 
 def _parameters(parameters: Iterable[Parameter]) -> str:

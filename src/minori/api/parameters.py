@@ -7,7 +7,7 @@ from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
 from minori.errors import InvalidParameter
-from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Request, parse_query
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Request, parse_query, parse_values
 from minori.model.entry import DEFAULT_LIMIT, MAX_TIME, PAGE_LIMIT, TimeRange
 from minori.model.resource import ID_BYTES, Resource, ResourceType
 
@@ -65,6 +65,11 @@ def time_range(request: Request) -> TimeRange:
 def limit(request: Request, default: int, largest: int) -> int:
     """`limit`, made smaller where it is over `largest` (R19). Raises `InvalidParameter` below 1."""
     return _limit(parse_query(request.query_string), default, largest)
+
+
+def values(request: Request, name: str) -> list[str]:
+    """All values of a parameter that may be there more than once."""
+    return list(parse_values(request.query_string).get(name, ()))
 
 
 def integer(request: Request, name: str) -> int:

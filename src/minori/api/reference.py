@@ -47,6 +47,8 @@ def errors_page() -> str:
 def _operation(operation: Operation) -> Iterator[str]:
     old = " (deprecated)" if operation.deprecated else ""
     yield from (f"### {operation.id}{old}", "", f"`{operation.method} {operation.path}`", "")
+    if operation.needs_login:
+        yield from (f"Permission: `{operation.permission}`", "")
     yield from (operation.description, "")
     if operation.parameters:
         yield from (*_parameters(operation.parameters), "")

@@ -4,12 +4,18 @@ from msgspec import Struct
 
 from minori.config.settings import Exports, Files, Limits
 from minori.service.access import AccessService
+from minori.service.accounts import Accounts
 from minori.service.data import DataService
+from minori.service.devices import DeviceService
 from minori.service.exports import ExportService
 from minori.service.files import FileService
+from minori.service.groups import GroupService
 from minori.service.ingest import IngestService
 from minori.service.links import Downloads, Links
+from minori.service.people import People
 from minori.service.registry import Registry
+from minori.service.sessions import SessionService
+from minori.service.sims import SimService
 from minori.service.statistics import StatisticsService
 
 
@@ -28,3 +34,9 @@ class Services(Struct, frozen=True):
     exports: ExportService
     export_settings: Exports
     statistics: StatisticsService
+    people: People
+    accounts: Accounts
+    sims: SimService
+    devices: DeviceService
+    groups: GroupService
+    sessions: SessionService

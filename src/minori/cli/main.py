@@ -5,8 +5,11 @@ import click
 from minori import __version__
 from minori.cli.doctor import doctor
 from minori.cli.files import files
+from minori.cli.operator import operator
 from minori.cli.serve import serve
+from minori.cli.session import session
 from minori.cli.settings import settings
+from minori.cli.sim import sim
 from minori.errors import Error, SettingsInvalid
 
 
@@ -48,6 +51,9 @@ def cli() -> None:
 cli.add_command(serve)
 cli.add_command(settings)
 cli.add_command(files)
+cli.add_command(operator)
+cli.add_command(session)
+cli.add_command(sim)
 cli.add_command(doctor)
 
 

@@ -50,8 +50,9 @@ class FileDoor(Application):
     lists come as they are, without a redirection (seen in the wild). It is reached through the HTTP door,
     which hands over the connections that are for it.
 
-    Shortcomings: no TLS. Nothing is removed here (405), and no role is looked up, so that a group which names
-    one is refused.
+    A group may name a role that says which paths its SIMs may use (documented).
+
+    Shortcomings: no TLS. Nothing is removed here (405).
     """
 
     listener = "door-http"
@@ -123,7 +124,7 @@ class FileDoor(Application):
         if request.method == "HEAD":
             raise NotFound("Only files answer HEAD; a path that ends in a slash is a directory's")
         limit, after = _limit(request), _after(request)
-        page = await self._files.files.children(sender.resource.operator_id, place, after, limit)
+        page = await self._files.children(sender, place, after, limit)
         headers = _to_next_page(place, file_key(page.entries[-1].filename), limit) if page.more else ()
         return Answer(HTTPStatus.OK, encode_files(page.entries), headers=headers)
 

@@ -155,6 +155,14 @@ def parse_query(query_string: bytes) -> Mapping[str, str]:
     return (_parse_query if len(query_string) > REMEMBERED_BYTES else _remembered)(query_string)
 
 
+def parse_values(query_string: bytes) -> Mapping[str, Sequence[str]]:
+    """All values of each name, in their order; names without a value are left out."""
+    found: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), errors="replace"):
+        found.setdefault(name, []).append(value)
+    return found
+
+
 def _parse_query(query_string: bytes) -> Mapping[str, str]:
     text = query_string.decode("latin-1")
     if "%" in text or "+" in text:

@@ -34,6 +34,15 @@ class Blob(Struct, frozen=True, gc=False):
     md5: str
 
 
+class StoredBlob(Struct, frozen=True):
+    """A blob as a sweep sees it. `modified_time` is UNIX ms; unfinished ones are not yet anybody's."""
+
+    blob_id: str
+    size: int
+    modified_time: int
+    finished: bool
+
+
 class FileEntry(Struct, frozen=True, gc=False):
     """A file or a directory. `path` begins with a slash; a directory's ends with one and it has no `blob`.
 

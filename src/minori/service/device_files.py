@@ -9,14 +9,19 @@ from minori.codec.content import JSON, Content
 from minori.codec.entry import encode_json
 from minori.codec.filepath import check_path
 from minori.errors import Error, InvalidPath, NotFound
-from minori.model.file import ROOT, FileEntry, Placed
+from minori.model.file import ROOT, FileEntry, FilePage, Placed
+from minori.service.access import AccessService
 from minori.service.files import FileService
 from minori.service.ingest import IngestService
+from minori.service.permissions import Context
 from minori.service.registry import FileSender, Registry
 from minori.storage.base import BlobReader
 
 DOOR = "files"
 """Devices' files in the ingest service's counts."""
+
+LIST_FILES, GET_FILE, PUT_FILE = "FileEntry:listFiles", "FileEntry:getFile", "FileEntry:putFile"
+"""What a role must allow (documented). HEAD tells less than GET and needs the same (our choice)."""
 
 _log = structlog.get_logger()
 
@@ -46,6 +51,7 @@ class DeviceFiles:
         self,
         files: FileService,
         registry: Registry,
+        access: AccessService,
         ingest: IngestService,
         clock_ms: Callable[[], int],
         largest: int,
@@ -53,6 +59,7 @@ class DeviceFiles:
         self.files = files
         self.largest = largest
         self._registry = registry
+        self._access = access
         self._ingest = ingest
         self._clock_ms = clock_ms
 
@@ -64,13 +71,14 @@ class DeviceFiles:
         """Store a file at `path`, or at the group's default path where that is the root.
 
         Placeholders are expanded in a default path alone (our choice). Raises `NotFound` where there is none
-        that can be used (documented), and as `FileService.put` does.
+        that can be used (documented), `Forbidden`, and as `FileService.put` does.
 
         If the group wants it, the file becomes a data entry too, which is durable on return. A file whose
         entry could not be stored is stored all the same, and the log says so: to send it again would cost the
         device its volume a second time, and with `:time` in its path make a second file (our choice).
         """
         place = self._default_path(sender) if path == ROOT else path
+        self._authorize(sender, PUT_FILE, place)
         placed = await self.files.put(
             sender.resource.operator_id,
             place,
@@ -85,7 +93,8 @@ class DeviceFiles:
         return placed
 
     async def open(self, sender: FileSender, path: str) -> tuple[FileEntry, BlobReader]:
-        """A file as it is now, opened; the caller closes it. Raises `NotFound`."""
+        """A file as it is now, opened; the caller closes it. Raises `NotFound` and `Forbidden`."""
+        self._authorize(sender, GET_FILE, path)
         entry = await self.files.entry(sender.resource.operator_id, path)
         while True:
             try:
@@ -97,9 +106,25 @@ class DeviceFiles:
                     raise
                 entry = newer
 
+    async def children(self, sender: FileSender, directory: str, after: str, limit: int) -> FilePage:
+        """A page of what is directly in a directory. Raises `NotFound` and `Forbidden`."""
+        self._authorize(sender, LIST_FILES, directory)
+        return await self.files.children(sender.resource.operator_id, directory, after, limit)
+
     def refuse(self, error: Error) -> None:
         """Count a request that is not carried out."""
         self._ingest.refuse(DOOR, error)
+
+    def _authorize(self, sender: FileSender, permission: str, path: str) -> None:
+        """Nothing, if the role of the SIM's group allows it; without a role everything is (seen in the wild)."""
+        if sender.role_id is None:
+            return
+        resource = sender.resource
+        variables = {"path": path.removeprefix(ROOT)}
+        context = Context(
+            self._clock_ms(), sender.address, operator_id=resource.operator_id, variables=variables, imsi=resource.id
+        )
+        self._access.authorize_device(resource.operator_id, sender.role_id, permission, context)
 
     def _default_path(self, sender: FileSender) -> str:
         text = sender.default_path

@@ -49,13 +49,15 @@ class IngestService:
             self.refuse(door, error)
             raise
 
-    def submit(self, resource: Resource, payload: Payload, time: int | None = None) -> "Future[Written]":
+    def submit(
+        self, resource: Resource, payload: Payload, time: int | None = None, category: str | None = None
+    ) -> "Future[Written]":
         """Store what an authenticated caller sent for `resource`, at exactly `time` if given.
 
         Refuses as `accept` does, but for the sender.
         """
         try:
-            return self._store_payload("api", resource, None, payload, time)
+            return self._store_payload("api", resource, category, payload, time)
         except Error as error:
             self.refuse("api", error)
             raise

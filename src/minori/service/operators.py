@@ -3,14 +3,17 @@
 import secrets
 import uuid
 from collections.abc import Callable
+from itertools import islice
+from typing import Any, get_args
 
 from msgspec import Struct
 
 from minori.codec.login import canonical_email
-from minori.errors import InvalidParameter
-from minori.model.registry import AuthKey, Group, Operator, Session, Sim
+from minori.errors import InvalidParameter, NotFound
+from minori.model.export import ExportedBytes, ExportJob
+from minori.model.registry import AuthKey, Group, Operator, Record, Session, Sim
 from minori.service.passwords import Passwords, random_text, sha256_hex
-from minori.storage.base import Catalog, Change, Conflict, Insert
+from minori.storage.base import Catalog, Change, Conflict, Insert, Remove
 
 EMAIL_LENGTH = 254
 """The longest e-mail address, in characters."""
@@ -21,6 +24,7 @@ DEMO_IMSI = "001010000000001"
 DEMO_NETWORKS = ("127.0.0.0/8", "::1/128")
 """Where the demo SIM is (our choice)."""
 
+_AT_ONCE = 1000  # records that are removed in one transaction
 _PASSWORD_LENGTH, _KEY_ID_LENGTH, _KEY_LENGTH = 24, 32, 64
 
 
@@ -69,6 +73,39 @@ async def create_operator(
             continue
         return credentials
     raise InvalidParameter("Another operator has this e-mail address; choose another one")
+
+
+async def find_operator(catalog: Catalog, name: str) -> Operator:
+    """The operator with this id or e-mail address. Raises `NotFound`."""
+    operator = await catalog.get(Operator, name)
+    found = [operator] if operator else await catalog.find(Operator, {"email": canonical_email(name)}, limit=1)
+    if not found:
+        raise NotFound(f"No operator has the id or the e-mail address {name!r}; minori operator list shows all")
+    return found[0]
+
+
+async def remove_operator(catalog: Catalog, operator: Operator) -> None:
+    """Remove an operator with its people and keys, its groups, devices, SIMs and their sessions.
+
+    Data entries, files and exports stay, where nobody can reach them: files until they expire, exports for a day
+    (our choice). The operator itself goes last, so that what was cut short can be begun again. Raises
+    `InvalidParameter` for the last operator: the next start would make another one.
+    """
+    if len(await catalog.find(Operator, limit=2)) == 1:
+        raise InvalidParameter("This is the only operator, and a server needs one; add another one first")
+    sims = {sim.imsi for sim in await catalog.find(Sim, {"operator_id": operator.operator_id})}
+    changes: list[Change] = [Remove(session) for session in await catalog.find(Session) if session.imsi in sims]
+    for kind in _owned():
+        changes += [Remove(record) for record in await catalog.find(kind, {"operator_id": operator.operator_id})]
+    left = iter([*changes, Remove(operator)])
+    while some := tuple(islice(left, _AT_ONCE)):
+        await catalog.apply(*some)
+
+
+def _owned() -> list[Any]:
+    """The classes of record that go with their operator."""
+    kinds = [kind for kind in get_args(Record) if "operator_id" in kind.__struct_fields__]
+    return [kind for kind in kinds if kind not in (Operator, ExportJob, ExportedBytes)]
 
 
 async def ensure_demo(catalog: Catalog, operator_id: str, clock: Callable[[], float]) -> None:

@@ -1,20 +1,23 @@
 """Who stands behind a source address, and what the group says about it, without asking the catalog.
 
-The registry keeps the groups, SIMs and sessions of the catalog as one frozen view in memory and
-answers the hot path from it.
+The registry holds the groups, SIMs and sessions of the catalog in memory, takes in what is changed there
+record by record (see `views`), and answers the hot path from what it holds.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from minori.errors import FilesDisabled, Forbidden, HarvestDisabled, NoGroup, UnknownSender
+from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, SimInactive, UnknownSender
 from minori.model.file import ROOT
-from minori.model.registry import Group, Session, Sim
+from minori.model.registry import SENDING, Group, Record, Session, Sim
 from minori.model.resource import Resource, ResourceType
-from minori.storage.base import Catalog
+from minori.service.networks import Network, Networks
+from minori.service.shelves import Shelves
+from minori.storage.base import Noted
 
 HARVEST = "SoracomHarvest"
 """The namespace of a group's Harvest Data options (documented)."""
@@ -24,10 +27,6 @@ FILES = "SoracomHarvestFiles"
 
 REMEMBERED = 100_000
 """How many source addresses are remembered with their sender before the memory is emptied (our choice)."""
-
-Networks = list[tuple[int, dict[int, str]]]
-"""The networks of one family of addresses, the longest first: a mask, and the IMSI of each network that has it."""
-
 
 S = TypeVar("S")
 
@@ -44,104 +43,206 @@ class FileSender(Struct, frozen=True):
 
     `default_path` is the text of the group, unchecked (documented). A file in the directory `entry_path`,
     which ends in a slash, or below it becomes a data entry of `category` too; where it is `None` no file
-    does (our keys `dataEntryEnabled` and `dataEntryPath`).
+    does (our keys `dataEntryEnabled` and `dataEntryPath`). `role_id` is the role in which the SIM acts: without one
+    it may do everything, with one that does not exist, such as an empty id, nothing. `address` is where it sends from.
     """
 
     resource: Resource
     default_path: str | None
     entry_path: str | None
     category: str | None
-
-
-class _View(Struct, frozen=True):
-    sims_by_imsi: dict[str, Sim]
-    sims_by_id: dict[str, Sim]
-    groups: dict[str, Group]
-    networks: dict[int, Networks]
+    role_id: str | None
+    address: str
 
 
 class Registry:
-    """The senders and SIMs of one server. Call `refresh` before use and after every change of the catalog."""
+    """The senders, SIMs, groups and sessions of one server; a view that `views.Views` keeps true."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._view = _View({}, {}, {}, _longest_first([]))
-        self._senders: dict[str, Sender] = {}
-        self._file_senders: dict[str, FileSender] = {}
+    kinds: tuple[type[Record], ...] = (Group, Sim, Session)
 
-    async def refresh(self) -> None:
-        """Take in the catalog's groups, SIMs and sessions as they are now."""
-        sims = await self._catalog.find(Sim)
-        groups = await self._catalog.find(Group)
-        sessions = await self._catalog.find(Session)
-        self._view = _View(
-            {sim.imsi: sim for sim in sims},
-            {sim.sim_id: sim for sim in sims},
-            {group.group_id: group for group in groups},
-            _longest_first(sessions),
-        )
-        self._senders = {}
-        self._file_senders = {}
+    def __init__(self) -> None:
+        self._sims: dict[str, Sim] = {}
+        self._by_imsi: dict[str, Sim] = {}
+        self._groups: dict[str, Group] = {}
+        self._sessions: dict[str, Session] = {}
+        self._networks = Networks()
+        self._sims_of_operator = Shelves()
+        self._sim_ids_of_operator = Shelves()
+        self._sims_of_group = Shelves()
+        self._groups_of_operator = Shelves()
+        self._sessions_of_server = Shelves()
+        # A sender counts for the state of the registry it was found in: that is never swept, but goes stale at once.
+        self._state = 0
+        self._senders: dict[str, tuple[int, Sender]] = {}
+        self._file_senders: dict[str, tuple[int, FileSender]] = {}
+
+    def take(self, noted: Noted) -> None:
+        """See `views.View`."""
+        record = noted.record
+        if noted.kind is Sim:
+            self._take_sim(noted.key, record if isinstance(record, Sim) else None)
+        elif noted.kind is Group:
+            self._take_group(noted.key, record if isinstance(record, Group) else None)
+        else:
+            self._take_session(noted.key, record if isinstance(record, Session) else None)
+        self._state += 1
+
+    def keys(self, kind: type[Record]) -> Collection[str]:
+        """See `views.View`."""
+        held: dict[type[Record], Collection[str]] = {Sim: self._sims, Group: self._groups, Session: self._sessions}
+        return held[kind]
 
     def sender(self, address: str) -> Sender:
         """The SIM whose session covers `address` (text of an IP address); the longest match wins.
 
-        Raises `UnknownSender`, `NoGroup` or `HarvestDisabled`, Harvest's own refusals.
+        Raises `UnknownSender`, `SimInactive`, `NoGroup` or `HarvestDisabled`.
         """
         known = self._senders.get(address)
-        if known is None:
-            known = _sender(*self._who(address))
-            _remember(self._senders, address, known)
-        return known
+        if known is not None and known[0] == self._state:
+            return known[1]
+        sender = _sender(*self._who(address))
+        _remember(self._senders, address, (self._state, sender))
+        return sender
 
     def file_sender(self, address: str) -> FileSender:
         """The SIM at `address`, as `sender` finds it, if its group has enabled Harvest Files.
 
-        Harvest Data need not be enabled. Raises `UnknownSender`, `NoGroup`, `FilesDisabled`, and
-        `Forbidden` where the group names a role, since no role can be looked up yet.
+        Harvest Data need not be enabled. Raises `UnknownSender`, `SimInactive`, `NoGroup`, `FilesDisabled`.
         """
         known = self._file_senders.get(address)
-        if known is None:
-            known = _file_sender(*self._who(address))
-            _remember(self._file_senders, address, known)
-        return known
+        if known is not None and known[0] == self._state:
+            return known[1]
+        sender = _file_sender(*self._who(address), address)
+        _remember(self._file_senders, address, (self._state, sender))
+        return sender
 
     def sim(self, operator_id: str, sim_id: str) -> Sim | None:
         """The SIM with this id, if it is the operator's."""
-        sim = self._view.sims_by_id.get(sim_id)
+        sim = self._sims.get(sim_id)
         return sim if sim is not None and sim.operator_id == operator_id else None
 
     def sim_by_imsi(self, operator_id: str, imsi: str) -> Sim | None:
         """The SIM with this IMSI, if it is the operator's."""
-        sim = self._view.sims_by_imsi.get(imsi)
+        sim = self._by_imsi.get(imsi)
         return sim if sim is not None and sim.operator_id == operator_id else None
 
     def sims(self, operator_id: str, after_imsi: str = "", limit: int = 100) -> list[Sim]:
         """The operator's SIMs in order of IMSI, beyond `after_imsi`."""
-        mine = (sim for sim in self._view.sims_by_imsi.values() if sim.operator_id == operator_id)
-        return sorted((sim for sim in mine if sim.imsi > after_imsi), key=lambda sim: sim.imsi)[:limit]
+        imsis = self._sims_of_operator.beyond(operator_id, after_imsi)
+        return [self._by_imsi[imsi] for imsi in islice(imsis, limit)]
+
+    def sims_by_id(self, operator_id: str, after: str = "", limit: int = 100) -> list[Sim]:
+        """The operator's SIMs in order of SIM id, beyond the SIM id `after`."""
+        sim_ids = self._sim_ids_of_operator.beyond(operator_id, after)
+        return [self._sims[sim_id] for sim_id in islice(sim_ids, limit)]
+
+    def sims_of_group(self, group_id: str, after_imsi: str = "", limit: int = 100) -> list[Sim]:
+        """The SIMs in a group in order of IMSI, beyond `after_imsi`."""
+        imsis = self._sims_of_group.beyond(group_id, after_imsi)
+        return [self._by_imsi[imsi] for imsi in islice(imsis, limit)]
+
+    def group(self, operator_id: str, group_id: str) -> Group | None:
+        """The group with this id, if it is the operator's."""
+        group = self._groups.get(group_id)
+        return group if group is not None and group.operator_id == operator_id else None
+
+    def category(self, operator_id: str, group_id: str) -> str | None:
+        """The category under which a group keeps entries, if there is such a group of the operator and it has one."""
+        group = self.group(operator_id, group_id)
+        return None if group is None else _category(group)
+
+    def groups(self, operator_id: str, fits: Callable[[Group], bool], after: str, limit: int) -> list[Group]:
+        """The operator's groups that `fits` says yes to, in order of their ids, beyond the id `after`."""
+        groups = (self._groups[group_id] for group_id in self._groups_of_operator.beyond(operator_id, after))
+        return list(islice(filter(fits, groups), limit))
+
+    def session(self, operator_id: str, network: str) -> tuple[Session, Sim] | None:
+        """The session of exactly this network, if its SIM is the operator's."""
+        session = self._sessions.get(network)
+        sim = None if session is None else self.sim_by_imsi(operator_id, session.imsi)
+        return None if session is None or sim is None else (session, sim)
+
+    def sessions(self, operator_id: str, after: str, limit: int) -> list[tuple[Session, Sim]]:
+        """The sessions of the operator's SIMs in order of their networks' text, beyond the network `after`."""
+        networks = self._sessions_of_server.beyond("", after)
+        mine = (found for network in networks if (found := self.session(operator_id, network)) is not None)
+        return list(islice(mine, limit))
+
+    def is_taken(self, operator_id: str, network: str) -> bool:
+        """Whether exactly this network leads to a SIM of another operator."""
+        session = self._sessions.get(network)
+        sim = None if session is None else self._by_imsi.get(session.imsi)
+        return sim is not None and sim.operator_id != operator_id
+
+    def others_at(self, operator_id: str, network: Network) -> bool:
+        """Whether a SIM of another operator has a session that holds this network, is in it, or is the same."""
+        sims = (self._by_imsi.get(imsi) for imsi in self._networks.overlapping(network))
+        return any(sim is not None and sim.operator_id != operator_id for sim in sims)
 
     def _who(self, address: str) -> tuple[Sim, Group]:
-        imsi = self._imsi(address)
-        sim = self._view.sims_by_imsi.get(imsi) if imsi is not None else None
+        imsi = self._networks.find(address)
+        sim = self._by_imsi.get(imsi) if imsi is not None else None
         if sim is None:
             raise UnknownSender(address)
-        group = self._view.groups.get(sim.group_id) if sim.group_id is not None else None
+        if sim.status not in SENDING:
+            raise SimInactive(sim.imsi, sim.status)
+        group = self._groups.get(sim.group_id) if sim.group_id is not None else None
         if group is None:
             raise NoGroup(sim.imsi)
         return sim, group
 
-    def _imsi(self, address: str) -> str | None:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return None
-        number = int(parsed)
-        for mask, imsis in self._view.networks[parsed.version]:
-            imsi = imsis.get(number & mask)
-            if imsi is not None:
-                return imsi
-        return None
+    def _take_sim(self, sim_id: str, sim: Sim | None) -> None:
+        old = self._sims.get(sim_id)
+        if sim is not None and old is not None and (old.imsi, old.operator_id) == (sim.imsi, sim.operator_id):
+            # Most changes leave a SIM in its place on the shelves, which are long.
+            self._sims[sim_id] = self._by_imsi[sim.imsi] = sim
+            if old.group_id != sim.group_id:
+                self._leave_group(old)
+                self._join_group(sim)
+            return
+        self._drop_sim(old)
+        if sim is None:
+            return
+        # Two SIMs never have one IMSI: whoever had it has lost it, and word of that will come.
+        self._drop_sim(self._by_imsi.get(sim.imsi))
+        self._sims[sim_id] = self._by_imsi[sim.imsi] = sim
+        self._sims_of_operator.add(sim.operator_id, sim.imsi)
+        self._sim_ids_of_operator.add(sim.operator_id, sim_id)
+        self._join_group(sim)
+
+    def _drop_sim(self, sim: Sim | None) -> None:
+        if sim is None:
+            return
+        del self._sims[sim.sim_id], self._by_imsi[sim.imsi]
+        self._sims_of_operator.remove(sim.operator_id, sim.imsi)
+        self._sim_ids_of_operator.remove(sim.operator_id, sim.sim_id)
+        self._leave_group(sim)
+
+    def _join_group(self, sim: Sim) -> None:
+        if sim.group_id is not None:
+            self._sims_of_group.add(sim.group_id, sim.imsi)
+
+    def _leave_group(self, sim: Sim) -> None:
+        if sim.group_id is not None:
+            self._sims_of_group.remove(sim.group_id, sim.imsi)
+
+    def _take_group(self, group_id: str, group: Group | None) -> None:
+        old = self._groups.pop(group_id, None)
+        if old is not None:
+            self._groups_of_operator.remove(old.operator_id, group_id)
+        if group is not None:
+            self._groups[group_id] = group
+            self._groups_of_operator.add(group.operator_id, group_id)
+
+    def _take_session(self, network: str, session: Session | None) -> None:
+        parsed = ipaddress.ip_network(network)
+        if self._sessions.pop(network, None) is not None:
+            self._networks.remove(parsed)
+            self._sessions_of_server.remove("", network)
+        if session is not None:
+            self._sessions[network] = session
+            self._networks.put(parsed, session.imsi)
+            self._sessions_of_server.add("", network)
 
 
 def _sender(sim: Sim, group: Group) -> Sender:
@@ -151,17 +252,19 @@ def _sender(sim: Sim, group: Group) -> Sender:
     return Sender(_resource(sim), _category(group))
 
 
-def _file_sender(sim: Sim, group: Group) -> FileSender:
+def _file_sender(sim: Sim, group: Group, address: str) -> FileSender:
     options = group.configuration.get(FILES, {})
     if options.get("enabled") is not True:
         raise FilesDisabled
-    if options.get("assumedRoleId") is not None:
-        raise Forbidden(
-            "The group's Harvest Files options name a role, and roles cannot be used yet; remove assumedRoleId"
-        )
     default_path = options.get("defaultPath")
+    role_id = options.get("assumedRoleId")
     return FileSender(
-        _resource(sim), default_path if isinstance(default_path, str) else None, _entry_path(options), _category(group)
+        _resource(sim),
+        default_path if isinstance(default_path, str) else None,
+        _entry_path(options),
+        _category(group),
+        role_id if role_id is None or isinstance(role_id, str) else "",
+        address,
     )
 
 
@@ -183,17 +286,7 @@ def _entry_path(options: dict[str, Any]) -> str | None:
     return path.rstrip("/") + "/"
 
 
-def _remember(senders: dict[str, S], address: str, sender: S) -> None:
+def _remember(senders: dict[str, tuple[int, S]], address: str, sender: tuple[int, S]) -> None:
     if len(senders) >= REMEMBERED:
         senders.clear()
     senders[address] = sender
-
-
-def _longest_first(sessions: Iterable[Session]) -> dict[int, Networks]:
-    """The networks of sessions, by the version of IP."""
-    masks: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
-    for session in sessions:
-        network = ipaddress.ip_network(session.network)
-        masks[network.version].setdefault(int(network.netmask), {})[int(network.network_address)] = session.imsi
-    # The longer a network, the larger the number of its mask.
-    return {version: sorted(by_mask.items(), reverse=True) for version, by_mask in masks.items()}

@@ -11,10 +11,10 @@ import structlog
 
 from minori.errors import Error
 from minori.model.export import ExportJob
-from minori.model.file import FileEntry
+from minori.model.file import FileEntry, StoredBlob
 from minori.model.registry import Operator
 from minori.observe.metrics import Metrics
-from minori.storage.base import BlobStore, Catalog, StoredBlob
+from minori.storage.base import BlobStore, Catalog
 
 EVERY_SECONDS = 3600
 """How long after a sweep the next one begins (our choice)."""

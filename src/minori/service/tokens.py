@@ -31,21 +31,32 @@ class _OperatorClaim(Struct, frozen=True, rename="camel"):
     operator_id: str
 
 
-class _Claims(Struct, frozen=True, rename="camel"):
+class _Claims(Struct, frozen=True, rename="camel", omit_defaults=True):
     operator: _OperatorClaim
     jti: str
     iat: int
     exp: int
     api_key_sha256: str
+    user_name: str | None = None
+    seal: str = ""
+    auth_key_id: str | None = None
 
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode
 
 
+class Holder(Struct, frozen=True):
+    """Whom a token was issued to: with the `seal` that he had then, and the auth key that he logged in with."""
+
+    principal: Principal
+    seal: str = ""
+    auth_key_id: str | None = None
+
+
 class Verified(NamedTuple):
     """A pair that was issued here; it counts while `expires` (UNIX s) is ahead and the key is not logged out."""
 
-    principal: Principal
+    holder: Holder
     expires: int
     api_key_sha256: str
 
@@ -68,10 +79,19 @@ class Tokens:
         self._logged_out = {logout.api_key_sha256: logout.until for logout in logouts}
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
-    def issue(self, operator_id: str, api_key_sha256: str, seconds: int) -> str:
+    def issue(self, holder: Holder, api_key_sha256: str, seconds: int) -> str:
         """A token for the API key with this hash that ends in `seconds`."""
         now = int(self._clock())
-        claims = _Claims(_OperatorClaim(operator_id), str(uuid.uuid4()), now, now + seconds, api_key_sha256)
+        claims = _Claims(
+            _OperatorClaim(holder.principal.operator_id),
+            str(uuid.uuid4()),
+            now,
+            now + seconds,
+            api_key_sha256,
+            holder.principal.user_name,
+            holder.seal,
+            holder.auth_key_id,
+        )
         return self._jws.encode(
             msgspec.json.encode(claims),
             self._secret,
@@ -100,7 +120,7 @@ class Tokens:
             self._remembered.move_to_end(pair)
         if verified.expires <= self._clock() or verified.api_key_sha256 in self._logged_out:
             del self._remembered[pair]
-            raise _rejected()
+            raise rejected()
         return verified
 
     def verify(self, api_key: str | None, token: str | None) -> Verified:
@@ -111,16 +131,17 @@ class Tokens:
         if not api_key or not token:
             raise _missing()
         if len(token) > TOKEN_LENGTH:
-            raise _rejected()
+            raise rejected()
         try:
             claims = _decode_claims(self._jws.decode(token, self._secret, algorithms=[ALGORITHM]))
         except (jwt.PyJWTError, msgspec.DecodeError, UnicodeError) as error:
-            raise _rejected() from error
+            raise rejected() from error
         api_key_sha256 = sha256_hex(api_key)
         is_of_this_key = hmac.compare_digest(claims.api_key_sha256, api_key_sha256)
         if not is_of_this_key or api_key_sha256 in self._logged_out:
-            raise _rejected()
-        return Verified(Principal(claims.operator.operator_id), claims.exp, api_key_sha256)
+            raise rejected()
+        principal = Principal(claims.operator.operator_id, claims.user_name)
+        return Verified(Holder(principal, claims.seal, claims.auth_key_id), claims.exp, api_key_sha256)
 
     def log_out(self, api_key_sha256: str) -> Logout:
         """From now on refuse the API key with all its tokens; the record says so after a restart."""
@@ -154,5 +175,6 @@ def _missing() -> CredentialsMissing:
     return CredentialsMissing("An API key and a token are both needed: X-Soracom-API-Key, X-Soracom-Token")
 
 
-def _rejected() -> TokenRejected:
+def rejected() -> TokenRejected:
+    """The error for a pair that does not count, whatever the reason."""
     return TokenRejected("The token is not valid with this API key or has ended; log in again")

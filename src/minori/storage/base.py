@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite, ResourcePage, TimeRange, Written
-from minori.model.file import Blob, FileEntry, FilePage, FileWrite, Placed
+from minori.model.file import Blob, FileEntry, FilePage, FileWrite, Placed, StoredBlob
 from minori.model.registry import Record
 from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Interval
@@ -147,8 +147,9 @@ class Change(Struct, frozen=True):
     """One record to be written or removed, as part of a transaction.
 
     `Insert` refuses a record whose key or unique field is taken. `Put` replaces the record with its key;
-    a unique field that another record holds refuses it too. `Remove` removes the record with the same
-    key and does nothing where there is none.
+    a unique field that another record holds refuses it too. `Replace` does so only if the record there
+    is still the one that was read, so that no change in between is lost. `Remove` removes the record with
+    the same key and does nothing where there is none.
     """
 
     record: Record
@@ -166,8 +167,34 @@ class Remove(Change, frozen=True):
     """Remove a record by its key."""
 
 
+class Replace(Change, frozen=True):
+    """Write a record over `known`, which has the same key: refused unless that is still what is there."""
+
+    known: Record
+
+
+class Noted(Struct, frozen=True):
+    """A record that was written or removed: which one, and as it is now, `None` where there is none any more."""
+
+    kind: type[Struct]
+    key: str
+    record: Struct | None
+
+
+class Changes(Struct, frozen=True):
+    """What the journal tells up to the change `sequence`, behind which there are `more`; `None`: read everything."""
+
+    sequence: int
+    noted: Sequence[Noted] | None
+    more: bool = False
+
+
+JOURNAL_CHANGES = 10_000
+"""The newest changes, which the journal keeps (our choice)."""
+
+
 class Conflict(Exception):
-    """An `Insert` or `Put` met a record with the same key or unique field; nothing of its transaction happened.
+    """A change met a record with the same key or unique field, or not the one it knew: nothing has happened.
 
     A rule decides what that means for the caller, so this is not part of the error tree.
     """
@@ -207,6 +234,15 @@ class Catalog(ABC):
         Raises `Conflict` for what another record holds, `errors.Overloaded` if others keep it busy,
         `errors.StorageFull` if the disk is full (nothing has happened and later calls may succeed),
         `errors.StoreFailed` if it refuses otherwise.
+        """
+
+    @abstractmethod
+    async def changes(self, after: int | None, limit: int) -> Changes:
+        """The records of the next `limit` changes behind the `sequence` of an earlier call, in any order.
+
+        Every change of `apply` has the next number, whichever process made it. A record is told as it is now,
+        perhaps once for several changes; one that is newer than `sequence` is told again. Where the journal does
+        not reach back to `after`, or has not come as far, and for `None`, nothing is noted: `sequence` is its end.
         """
 
     @abstractmethod
@@ -324,15 +360,6 @@ class BlobReader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of it. Twice does no harm."""
-
-
-class StoredBlob(Struct, frozen=True):
-    """A blob as a sweep sees it. `modified_time` is UNIX ms; unfinished ones are not yet anybody's."""
-
-    blob_id: str
-    size: int
-    modified_time: int
-    finished: bool
 
 
 class BlobStore(ABC):

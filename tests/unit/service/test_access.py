@@ -17,7 +17,9 @@ from minori.errors import (
 )
 from minori.model.registry import Logout, Principal, Secret
 from minori.service.access import AccessService
+from minori.service.identities import Identities
 from minori.service.operators import Credentials, create_operator
+from minori.service.views import Views
 from minori.storage.base import Change
 from minori.storage.memory.catalog import MemoryCatalog
 
@@ -43,11 +45,14 @@ class House:
         await asyncio.sleep(0)
 
     def service(self) -> AccessService:
-        return AccessService(self.catalog, self.clock, sleep=self.sleep)
+        self.identities = Identities()
+        self.views = Views(self.catalog, self.identities)
+        return AccessService(self.catalog, self.identities, self.views, self.clock, sleep=self.sleep)
 
     async def restart(self) -> None:
         self.access = self.service()
         await self.access.start()
+        await self.views.refresh()
 
     async def log_in(self, seconds: int | None = None) -> tuple[str, str]:
         granted = await self.access.log_in(Login(KeyLogin(self.root.auth_key_id, self.root.auth_key), seconds), ADDRESS)
@@ -60,6 +65,7 @@ def in_house(story: Callable[[House], Awaitable[None]]) -> Callable[[], None]:
             house = House()
             await house.access.start()
             house.root = await create_operator(house.catalog, "root@example.com", house.clock)
+            await house.views.refresh()
             await story(house)
 
         asyncio.run(tell())
@@ -139,7 +145,7 @@ async def test_a_token_ends_when_it_was_to_end(house: House) -> None:
 
 @in_house
 async def test_the_default_life_of_a_token_is_a_setting(house: House) -> None:
-    house.access = AccessService(house.catalog, house.clock, token_seconds=100)
+    house.access = AccessService(house.catalog, house.identities, house.views, house.clock, token_seconds=100)
     await house.access.start()
     pair = await house.log_in()
     house.now = START + 100

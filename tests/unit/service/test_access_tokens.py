@@ -15,7 +15,7 @@ from minori.errors import CredentialsMissing, TokenRejected, Unauthenticated
 from minori.model.registry import Logout, Principal
 from minori.service import tokens
 from minori.service.passwords import sha256_hex
-from minori.service.tokens import Tokens
+from minori.service.tokens import Holder, Tokens
 
 SECRET = bytes(range(32))
 API_KEY = "api-1"
@@ -29,7 +29,7 @@ def house() -> Tokens:
 
 
 def issue(house: Tokens, seconds: int = 60) -> str:
-    return house.issue(OPERATOR, sha256_hex(API_KEY), seconds)
+    return house.issue(Holder(Principal(OPERATOR)), sha256_hex(API_KEY), seconds)
 
 
 def part(value: object) -> str:
@@ -53,11 +53,11 @@ HS256 = {"alg": "HS256", "typ": "JWT"}
 def test_a_pair_that_was_issued_here_tells_the_operator(house: Tokens) -> None:
     token = issue(house)
     for _ in range(2):
-        assert house.authenticate(API_KEY, token).principal == Principal(OPERATOR)
+        assert house.authenticate(API_KEY, token).holder.principal == Principal(OPERATOR)
 
 
 def test_the_forgery_below_would_pass_if_it_were_right(house: Tokens) -> None:
-    assert house.authenticate(API_KEY, signed(HS256, claims())).principal == Principal(OPERATOR)
+    assert house.authenticate(API_KEY, signed(HS256, claims())).holder.principal == Principal(OPERATOR)
 
 
 @pytest.mark.parametrize(("api_key", "token"), [(None, "x"), ("x", None), ("", "x"), ("x", ""), (None, None)])

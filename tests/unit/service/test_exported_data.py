@@ -19,6 +19,7 @@ from minori.service.data import DataService
 from minori.service.exported_data import EXPORT_DATA, DataExporter
 from minori.service.exports import Output
 from minori.service.registry import Registry
+from minori.service.views import Views
 from minori.storage.base import Put
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
@@ -47,8 +48,8 @@ class House:
             await self.store.put(EntryWrite(DataEntry(where, time, content, JSON, category), 1, exact=True))
 
     async def export(self, wanted: DataExport) -> bytes:
-        registry = Registry(self.catalog)
-        await registry.refresh()
+        registry = Registry()
+        await Views(self.catalog, registry).refresh()
         exporter = DataExporter(DataService(self.store, registry, self.metrics), self.store, self.metrics)
         parameters = msgspec.json.decode(encode_json(wanted))
         job = ExportJob("fe_1", OPERATOR, EXPORT_DATA, parameters, "a", "b", 1)

@@ -25,6 +25,7 @@ from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.observe.metrics import Metrics
 from minori.service.ingest import IngestService
 from minori.service.registry import Registry
+from minori.service.views import Views
 from minori.storage.base import EntryStore, EntryStoreOptions, Put
 from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.catalog import MemoryCatalog
@@ -70,8 +71,8 @@ async def registry_of_fates() -> Registry:
     for address, imsi, group_id in ((HERE, "001", "on"), (GROUPLESS, "002", None), (DISABLED, "003", "off")):
         sim = Sim(f"sim-{imsi}", imsi, OPERATOR, group_id, "active", {}, 1, 1)
         await catalog.apply(Put(sim), Put(Session(f"{address}/32", imsi)))
-    registry = Registry(catalog)
-    await registry.refresh()
+    registry = Registry()
+    await Views(catalog, registry).refresh()
     return registry
 
 

@@ -11,7 +11,9 @@ from minori.codec.login import KeyLogin, Login, RootLogin
 from minori.errors import InvalidParameter
 from minori.model.registry import AuthKey, Group, Operator, Record, Session, Sim
 from minori.service.access import AccessService
+from minori.service.identities import Identities
 from minori.service.operators import DEMO_NETWORKS, Credentials, create_operator, ensure_demo
+from minori.service.views import Views
 from minori.storage.base import Put, Remove
 from minori.storage.memory.catalog import MemoryCatalog
 
@@ -43,8 +45,11 @@ def test_both_secrets_log_in() -> None:
     async def story() -> None:
         catalog = MemoryCatalog()
         made = await create_operator(catalog, "Root@Example.com ", clock)
-        access = AccessService(catalog, clock)
+        identities = Identities()
+        views = Views(catalog, identities)
+        access = AccessService(catalog, identities, views, clock)
         await access.start()
+        await views.refresh()
         for identity in (RootLogin("root@example.com", made.password), KeyLogin(made.auth_key_id, made.auth_key)):
             granted = await access.log_in(Login(identity), "192.0.2.1")
             assert granted.operator_id == made.operator_id

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from minori.errors import FilesDisabled, Forbidden, HarvestDisabled, NoGroup, UnknownSender
+from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, UnknownSender
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.service import registry as registry_module
 from minori.service.registry import FileSender, Registry, Sender
-from minori.storage.base import Put, Remove
+from minori.service.views import Views
+from minori.storage.base import Noted, Put, Remove
 from minori.storage.memory.catalog import MemoryCatalog
 
 OPERATOR = "OP0000000001"
@@ -35,13 +36,14 @@ class House:
 
     def __init__(self, *records: Group | Session | Sim) -> None:
         self.catalog = MemoryCatalog()
-        self.registry = Registry(self.catalog)
+        self.registry = Registry()
+        self.views = Views(self.catalog, self.registry)
         self.change(group("on", ON), *records)
 
     def change(self, *records: Group | Session | Sim) -> None:
         async def change() -> None:
             await self.catalog.apply(*[Put(record) for record in records])
-            await self.registry.refresh()
+            await self.views.refresh()
 
         asyncio.run(change())
 
@@ -160,7 +162,7 @@ def file_house(configuration: dict[str, dict[str, Any]]) -> House:
 def test_files_need_not_data_and_data_need_not_files() -> None:
     resource = Resource(OPERATOR, ResourceType.SUBSCRIBER, "001")
     house = file_house(files())
-    assert house.registry.file_sender("127.0.0.1") == FileSender(resource, None, None, None)
+    assert house.registry.file_sender("127.0.0.1") == FileSender(resource, None, None, None, None, "127.0.0.1")
     with pytest.raises(HarvestDisabled):
         house.sender("127.0.0.1")
     house = file_house(ON)
@@ -184,14 +186,11 @@ def test_a_sender_of_files_is_refused_as_one_of_data_where_nobody_knows_it() -> 
         house.registry.file_sender("192.0.2.1")
 
 
-@pytest.mark.parametrize("role", ["role01", "", 0, False, []])
-def test_a_group_that_names_a_role_is_refused_whatever_the_role(role: Any) -> None:
-    with pytest.raises(Forbidden, match="roles cannot be used yet"):
-        file_house(files(assumedRoleId=role)).registry.file_sender("127.0.0.1")
-
-
-def test_a_role_that_is_null_is_none() -> None:
-    assert file_house(files(assumedRoleId=None)).registry.file_sender("127.0.0.1").resource.id == "001"
+@pytest.mark.parametrize(
+    ("said", "role"), [("role01", "role01"), ("", ""), (0, ""), (False, ""), ([], ""), (None, None)]
+)
+def test_the_role_is_the_groups_and_one_that_is_no_text_is_no_role_there_is(said: Any, role: str | None) -> None:
+    assert file_house(files(assumedRoleId=said)).registry.file_sender("127.0.0.1").role_id == role
 
 
 @pytest.mark.parametrize(("said", "path"), [("/a/:time", "/a/:time"), ("a", "a"), ("", ""), (None, None), (7, None)])
@@ -228,8 +227,7 @@ def test_what_a_group_says_of_files_counts_from_the_next_refresh_on() -> None:
     house.change(group("g", files(defaultPath="/a")))
     assert house.registry.file_sender("127.0.0.1").default_path == "/a"
     house.change(group("g", files(assumedRoleId="role01")))
-    with pytest.raises(Forbidden):
-        house.registry.file_sender("127.0.0.1")
+    assert house.registry.file_sender("127.0.0.1").role_id == "role01"
 
 
 def test_a_change_of_the_catalog_counts_from_the_next_refresh_on() -> None:
@@ -258,7 +256,7 @@ def test_a_sender_is_refused_after_its_session_ended() -> None:
 
 def test_a_registry_knows_nobody_before_its_first_refresh() -> None:
     with pytest.raises(UnknownSender):
-        Registry(MemoryCatalog()).sender("127.0.0.1")
+        Registry().sender("127.0.0.1")
 
 
 def test_no_more_addresses_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,3 +286,33 @@ def test_an_operators_sims_are_listed_by_imsi_in_pages() -> None:
     assert [found.imsi for found in registry.sims(OPERATOR)] == ["1", "10", "2", "3"]
     assert [found.imsi for found in registry.sims(OPERATOR, "10", 1)] == ["2"]
     assert registry.sims("OP3") == []
+
+
+def test_a_sim_that_moves_leaves_the_group_it_was_in() -> None:
+    house = House(sim("001", "a"), sim("002", "a"))
+    house.change(sim("001", "b"))
+    house.change(sim("002", None))
+    assert [found.imsi for found in house.registry.sims_of_group("b")] == ["001"]
+    assert house.registry.sims_of_group("a") == []
+
+
+def test_a_sim_that_changes_its_imsi_is_known_by_the_new_one_alone() -> None:
+    house = House(sim("001"), Session("127.0.0.0/8", "001"))
+    renamed = Sim("sim-001", "009", OPERATOR, "on", "active", {}, 1, 2)
+    house.change(renamed)
+    assert house.registry.sims(OPERATOR) == [renamed]
+    assert house.registry.sim_by_imsi(OPERATOR, "001") is None
+    with pytest.raises(UnknownSender):
+        house.sender("127.0.0.1")
+
+
+def test_an_imsi_that_went_to_another_sim_is_that_ones_whichever_is_told_first() -> None:
+    old, heir = sim("001"), Sim("sim-heir", "001", OPERATOR, "on", "active", {}, 1, 1)
+    gone, come = Noted(Sim, old.sim_id, None), Noted(Sim, heir.sim_id, heir)
+    for told in ((gone, come), (come, gone)):
+        registry = House(old, Session("127.0.0.0/8", "001")).registry
+        for noted in told:
+            registry.take(noted)
+        assert registry.sims(OPERATOR) == registry.sims_of_group("on") == [heir]
+        assert registry.sim(OPERATOR, old.sim_id) is None
+        assert registry.sender("127.0.0.1") == sender("001")

@@ -11,12 +11,12 @@ import pytest
 from doorway import run, until
 from minori.errors import StoreFailed
 from minori.model.export import EXPORTED, ExportJob
-from minori.model.file import Blob, FileEntry, FileWrite
+from minori.model.file import Blob, FileEntry, FileWrite, StoredBlob
 from minori.model.registry import Operator
 from minori.observe.metrics import Metrics
 from minori.service import tidying
 from minori.service.tidying import AT_ONCE, GRACE_MS, Sweep
-from minori.storage.base import BlobStore, Insert, StoredBlob
+from minori.storage.base import BlobStore, Insert
 from minori.storage.filesystem.blobs import open_blobs
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog

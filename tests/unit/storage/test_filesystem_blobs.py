@@ -16,8 +16,8 @@ import uvloop
 from structlog.testing import capture_logs
 
 from minori.errors import DataDirectoryBroken, Overloaded, SettingsInvalid, StorageFull, StoreFailed
-from minori.model.file import Blob
-from minori.storage.base import BlobReader, BlobStore, BlobWriter, StoredBlob
+from minori.model.file import Blob, StoredBlob
+from minori.storage.base import BlobReader, BlobStore, BlobWriter
 from minori.storage.filesystem.blobs import open_blobs
 
 LARGE = 3 * 1024 * 1024

@@ -11,7 +11,8 @@ import os
 import re
 import time
 
-from minori.storage.base import BlobStore, StoredBlob
+from minori.model.file import StoredBlob
+from minori.storage.base import BlobStore
 from minori.storage.contract.blob_story import (
     MANY,
     STRANGE,

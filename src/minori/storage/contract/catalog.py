@@ -5,14 +5,15 @@ the subclass; this module needs no test library.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec.structs import replace
 
 from minori.model.export import ExportedBytes, ExportJob
-from minori.model.registry import AuthKey, Group, Logout, Operator, Record, Secret, Session, Sim
-from minori.storage.base import Catalog, Change, Conflict, Insert, Put, Remove
+from minori.model.registry import AuthKey, Device, Group, Logout, Operator, Record, Secret, Session, Sim
+from minori.storage.base import Catalog, Insert, Put, Remove, Replace
+from minori.storage.contract.catalog_journal import JournalContract
+from minori.storage.contract.catalog_story import is_refused, story
 from minori.storage.records import key_of
 
 OPERATOR = Operator("OP0000000001", "one@example.com", "$argon2id$", 1_700_000_000_000)
@@ -30,6 +31,10 @@ EXAMPLES: tuple[Record, ...] = (
     AuthKey("keyId-1", "OP0000000001", "00ff", 1),
     GROUP,
     SIM,
+    Sim(
+        "sim-2", "2", "OP0000000001", "g", "ready", {}, 1, 2, "uicc", "s1.fast", "plan", "S-1", termination_enabled=True
+    ),
+    Device("OP1/SoraCam/a/b", "OP1", "SoraCam", "a/b", None, {"a": "b"}, {"endpoint": "実"}, 1, 2, "k-1", "00ff"),
     Session("127.0.0.0/8", "001010000000001"),
     Logout("00ff", 2**33),
     Secret("token-signing", bytes(range(256))),
@@ -38,72 +43,43 @@ EXAMPLES: tuple[Record, ...] = (
 )
 """A record of every class, with values that a careless mapping would lose."""
 
-C = TypeVar("C", bound="CatalogContract")
 
+class CatalogContract(JournalContract):
+    """The suite, that of the journal included. Every test gets an empty catalog on an event loop of its own."""
 
-def _story(test: Callable[[C, Catalog], Coroutine[Any, Any, None]]) -> Callable[[C], None]:
-    """A test that pytest calls without arguments; the story gets a catalog of its own."""
-
-    def run(self: C) -> None:
-        async def tell() -> None:
-            async with self.catalog() as catalog:
-                await test(self, catalog)
-
-        asyncio.run(tell())
-
-    run.__name__ = test.__name__
-    run.__doc__ = test.__doc__
-    return run
-
-
-async def _is_refused(catalog: Catalog, *changes: Change) -> bool:
-    try:
-        await catalog.apply(*changes)
-    except Conflict:
-        return True
-    return False
-
-
-class CatalogContract(ABC):
-    """The suite. Every test gets an empty catalog on an event loop of its own."""
-
-    @abstractmethod
-    def catalog(self) -> AbstractAsyncContextManager[Catalog]:
-        """An empty catalog, closed at the end."""
-
-    @_story
+    @story
     async def test_a_record_of_every_class_comes_back_as_it_was_written(self, catalog: Catalog) -> None:
         """Mappings, missing values, large numbers and bytes included."""
         await catalog.apply(*[Insert(record) for record in EXAMPLES])
         for record in EXAMPLES:
             assert await catalog.get(type(record), key_of(record)) == record
 
-    @_story
+    @story
     async def test_an_unknown_key_is_none(self, catalog: Catalog) -> None:
         """Absence is no error."""
         assert await catalog.get(Operator, "OP0000000009") is None
 
-    @_story
+    @story
     async def test_a_key_belongs_to_its_class(self, catalog: Catalog) -> None:
         """The same text may be the key of records of two classes."""
         await catalog.apply(Insert(Session("same", "1")), Insert(Logout("same", 1)))
         assert await catalog.get(Session, "same") == Session("same", "1")
 
-    @_story
+    @story
     async def test_insert_of_a_taken_key_is_refused_and_changes_nothing(self, catalog: Catalog) -> None:
         """The first record stays."""
         await catalog.apply(Insert(Session("n", "1")))
-        assert await _is_refused(catalog, Insert(Session("n", "2")))
+        assert await is_refused(catalog, Insert(Session("n", "2")))
         assert await catalog.get(Session, "n") == Session("n", "1")
 
-    @_story
-    async def test_insert_of_a_taken_unique_field_is_refused(self, catalog: Catalog) -> None:
+    @story
+    async def test_insert_of_a_taken_unique_fieldis_refused(self, catalog: Catalog) -> None:
         """E-mail address and IMSI are unique over all operators."""
         await catalog.apply(Insert(OPERATOR), Insert(SIM))
-        assert await _is_refused(catalog, Insert(Operator("OP0000000002", OPERATOR.email, "", 1)))
-        assert await _is_refused(catalog, Insert(Sim("sim-2", SIM.imsi, "OP0000000002", None, "active", {}, 1, 1)))
+        assert await is_refused(catalog, Insert(Operator("OP0000000002", OPERATOR.email, "", 1)))
+        assert await is_refused(catalog, Insert(Sim("sim-2", SIM.imsi, "OP0000000002", None, "active", {}, 1, 1)))
 
-    @_story
+    @story
     async def test_put_writes_a_record_whether_it_exists_or_not(self, catalog: Catalog) -> None:
         """The second one replaces all fields."""
         await catalog.apply(Put(SIM))
@@ -111,37 +87,60 @@ class CatalogContract(ABC):
         await catalog.apply(Put(moved))
         assert await catalog.find(Sim) == [moved]
 
-    @_story
+    @story
     async def test_put_never_replaces_a_record_of_another_key(self, catalog: Catalog) -> None:
         """A unique field that another record holds refuses a `Put` as it does an `Insert`."""
         await catalog.apply(Insert(OPERATOR))
-        assert await _is_refused(catalog, Put(Operator("OP0000000002", OPERATOR.email, "", 1)))
+        assert await is_refused(catalog, Put(Operator("OP0000000002", OPERATOR.email, "", 1)))
         assert await catalog.find(Operator) == [OPERATOR]
 
-    @_story
+    @story
+    async def test_replace_writes_over_what_is_known_and_nothing_else(self, catalog: Catalog) -> None:
+        """A record that others have changed, made anew or removed meanwhile is not what was known."""
+        await catalog.apply(Insert(SIM))
+        later, other = replace(SIM, status="suspended"), replace(SIM, tags={"name": "other"})
+        await catalog.apply(Replace(later, SIM))
+        assert await is_refused(catalog, Replace(other, SIM))
+        assert await is_refused(catalog, Insert(Session("n", "1")), Replace(other, other))
+        assert await catalog.find(Sim) == [later]
+        assert await catalog.find(Session) == []
+        await catalog.apply(Remove(SIM))
+        assert await is_refused(catalog, Replace(other, later))
+        assert await catalog.find(Sim) == []
+
+    @story
+    async def test_of_many_replacements_of_one_record_at_once_one_happens(self, catalog: Catalog) -> None:
+        """Every other one is refused, and may look anew."""
+        await catalog.apply(Insert(SIM))
+        tagged = [replace(SIM, tags={"turn": str(turn)}) for turn in range(20)]
+        refused = await asyncio.gather(*[is_refused(catalog, Replace(one, SIM)) for one in tagged])
+        assert refused.count(False) == 1
+        assert await catalog.find(Sim) == [tagged[refused.index(False)]]
+
+    @story
     async def test_remove_takes_the_record_with_the_same_key(self, catalog: Catalog) -> None:
         """The other fields of the record that is given do not matter."""
         await catalog.apply(Insert(Session("a", "1")), Insert(Session("b", "1")))
         await catalog.apply(Remove(Session("a", "unknown")))
         assert await catalog.find(Session) == [Session("b", "1")]
 
-    @_story
+    @story
     async def test_remove_of_what_does_not_exist_does_nothing(self, catalog: Catalog) -> None:
         """Removing twice is no error."""
         await catalog.apply(Remove(OPERATOR))
         assert await catalog.find(Operator) == []
 
-    @_story
+    @story
     async def test_a_refused_change_undoes_those_before_it(self, catalog: Catalog) -> None:
         """One transaction is made whole or not at all."""
         await catalog.apply(Insert(Session("old", "1")))
-        assert await _is_refused(
+        assert await is_refused(
             catalog, Insert(Session("new", "1")), Remove(Session("old", "1")), Put(SIM), Put(SIM), Insert(SIM)
         )
         assert await catalog.find(Session) == [Session("old", "1")]
         assert await catalog.find(Sim) == []
 
-    @_story
+    @story
     async def test_changes_are_made_in_their_order(self, catalog: Catalog) -> None:
         """So what one removes, the next may insert."""
         await catalog.apply(Insert(OPERATOR))
@@ -149,19 +148,19 @@ class CatalogContract(ABC):
         await catalog.apply(Remove(OPERATOR), Insert(heir))
         assert await catalog.find(Operator) == [heir]
 
-    @_story
+    @story
     async def test_no_change_at_all_is_allowed(self, catalog: Catalog) -> None:
         """A service need not ask whether it has anything to say."""
         await catalog.apply()
 
-    @_story
+    @story
     async def test_find_sorts_by_the_bytes_of_the_key(self, catalog: Catalog) -> None:
         """Neither case nor language matters, nor the order of UTF-16 units."""
         keys = ["a", "B", "10", "9", "é", "\uffee", "\U0001f33e", "ab", "b"]
         await catalog.apply(*[Insert(Session(key, "1")) for key in keys])
         assert [found.network for found in await catalog.find(Session)] == sorted(keys, key=str.encode)
 
-    @_story
+    @story
     async def test_find_keeps_records_that_equal_all_of_where(self, catalog: Catalog) -> None:
         """One field is not enough."""
         fields = [("1", "OP1", "g1"), ("2", "OP1", "g2"), ("3", "OP2", "g1")]
@@ -169,21 +168,21 @@ class CatalogContract(ABC):
         found = await catalog.find(Sim, {"operator_id": "OP1", "group_id": "g1"})
         assert [sim.sim_id for sim in found] == ["1"]
 
-    @_story
+    @story
     async def test_find_compares_text_exactly(self, catalog: Catalog) -> None:
         """Case, accents and wildcards are ordinary characters."""
         await catalog.apply(Insert(OPERATOR))
         for email in ("ONE@example.com", "one@example.com ", "one@exampl_.com", "öne@example.com"):
             assert await catalog.find(Operator, {"email": email}) == []
 
-    @_story
+    @story
     async def test_find_by_none_keeps_records_without_a_value(self, catalog: Catalog) -> None:
         """A SIM in no group is found by the group `None`."""
         grouped = Sim("sim-2", "2", "OP0000000001", "group-1", "active", {}, 1, 1)
         await catalog.apply(Insert(SIM), Insert(grouped))
         assert await catalog.find(Sim, {"group_id": None}) == [SIM]
 
-    @_story
+    @story
     async def test_find_by_a_mapping_or_an_unknown_field_is_a_mistake(self, catalog: Catalog) -> None:
         """The caller is told so, with any driver."""
         wheres: tuple[dict[str, Any], ...] = ({"tags": {}}, {"colour": "red"})
@@ -194,7 +193,7 @@ class CatalogContract(ABC):
                 continue
             raise AssertionError(where)
 
-    @_story
+    @story
     async def test_pages_of_any_size_make_up_the_whole(self, catalog: Catalog) -> None:
         """The key of the last record is where the next page starts, even if that record is gone."""
         whole = [Session(f"{number:02}", "1") for number in range(7)]
@@ -208,14 +207,14 @@ class CatalogContract(ABC):
         await catalog.apply(Remove(whole[3]))
         assert await catalog.find(Session, after=whole[3].network) == whole[4:]
 
-    @_story
+    @story
     async def test_a_sound_catalog_has_no_flaws(self, catalog: Catalog) -> None:
         """Neither empty nor with records."""
         assert list(await catalog.flaws()) == []
         await catalog.apply(*[Insert(record) for record in EXAMPLES])
         assert list(await catalog.flaws()) == []
 
-    @_story
+    @story
     async def test_what_a_caller_does_to_a_mapping_does_not_reach_the_catalog(self, catalog: Catalog) -> None:
         """Neither through the record that was written nor through one that was read."""
         written = Group("g", "OP1", {"name": "demo"}, {"SoracomHarvest": {"enabled": True}}, 1, 1)
@@ -226,15 +225,15 @@ class CatalogContract(ABC):
         kept = Group("g", "OP1", {"name": "demo"}, {"SoracomHarvest": {"enabled": True}}, 1, 1)
         assert await catalog.get(Group, "g") == kept
 
-    @_story
+    @story
     async def test_one_of_many_inserts_of_a_key_at_once_wins(self, catalog: Catalog) -> None:
         """Every other one is refused."""
-        refused = await asyncio.gather(*[_is_refused(catalog, Insert(Session("n", str(i)))) for i in range(20)])
+        refused = await asyncio.gather(*[is_refused(catalog, Insert(Session("n", str(i)))) for i in range(20)])
         assert refused.count(False) == 1
         (kept,) = await catalog.find(Session)
         assert kept.imsi == str(refused.index(False))
 
-    @_story
+    @story
     async def test_a_cancelled_change_leaves_the_catalog_usable(self, catalog: Catalog) -> None:
         """It happened whole or not at all."""
         for number in range(10):

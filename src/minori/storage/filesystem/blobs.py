@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minori.errors import SettingsInvalid
-from minori.storage.base import BlobReader, BlobStore, BlobWriter, StoredBlob
+from minori.model.file import StoredBlob
+from minori.storage.base import BlobReader, BlobStore, BlobWriter
 from minori.storage.filesystem.disk import Disk
 from minori.storage.filesystem.folders import Folders, is_id, new_id
 from minori.storage.filesystem.reader import FileBlobReader

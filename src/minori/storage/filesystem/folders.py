@@ -20,7 +20,7 @@ from heapq import nsmallest
 from pathlib import Path
 
 from minori.errors import DataDirectoryBroken
-from minori.storage.base import StoredBlob
+from minori.model.file import StoredBlob
 
 _NAME = re.compile(r"[0-9a-f]{2}")
 _ID = re.compile(r"[0-9a-f]{32}")

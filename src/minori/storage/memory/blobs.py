@@ -5,8 +5,8 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from minori.model.file import Blob
-from minori.storage.base import BlobReader, BlobStore, BlobWriter, StoredBlob
+from minori.model.file import Blob, StoredBlob
+from minori.storage.base import BlobReader, BlobStore, BlobWriter
 
 
 async def open_blobs(_url: str) -> "MemoryBlobStore":

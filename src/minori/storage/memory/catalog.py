@@ -1,16 +1,19 @@
 """The catalog in memory: the words of `storage.base.Catalog` in as little code as will do."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from minori.storage.base import Catalog, Change, Conflict, Insert, R, Remove
+from minori.storage.base import JOURNAL_CHANGES, Catalog, Change, Changes, Conflict, Insert, Noted, R, Remove, Replace
 from minori.storage.memory.files import MemoryFileIndex
 from minori.storage.records import KINDS, UNIQUE, check_fields, equal_fields, key_of
 
 _encode = msgspec.json.encode
+_decode = msgspec.json.decode
 _Shelf = dict[str, bytes]
 
 
@@ -24,6 +27,8 @@ class MemoryCatalog(Catalog):
 
     def __init__(self) -> None:
         self._shelves: dict[type[Struct], _Shelf] = {kind: {} for kind in KINDS}
+        self._journal: deque[tuple[type[Struct], str]] = deque(maxlen=JOURNAL_CHANGES)
+        self._sequence = 0
         self.files = MemoryFileIndex()
 
     @property
@@ -55,6 +60,20 @@ class MemoryCatalog(Catalog):
         for change in changes:
             _change(changed[type(change.record)], change)
         self._shelves.update(changed)
+        self._journal.extend((type(change.record), key_of(change.record)) for change in changes)
+        self._sequence += len(changes)
+
+    async def changes(self, after: int | None, limit: int) -> Changes:
+        """The journal's end, behind `after`."""
+        behind = self._sequence if after is None else self._sequence - after
+        if after is None or not 0 <= behind <= len(self._journal):
+            return Changes(self._sequence, None)
+        start = len(self._journal) - behind
+        noted = [
+            Noted(kind, key, None if (kept := self._shelves[kind].get(key)) is None else _decode(kept, type=kind))
+            for kind, key in islice(self._journal, start, start + limit)
+        ]
+        return Changes(after + len(noted), noted, len(noted) < behind)
 
     async def flaws(self) -> Sequence[str]:
         """Memory has none."""
@@ -72,6 +91,8 @@ def _change(shelf: _Shelf, change: Change) -> None:
         return
     if isinstance(change, Insert) and key in shelf:
         raise Conflict(f"{type(record).__name__} {key} exists")
+    if isinstance(change, Replace) and shelf.get(key) != _encode(change.known):
+        raise Conflict(f"{type(record).__name__} {key} has changed")
     for name in UNIQUE.get(type(record), ()):
         value = getattr(record, name)
         for other, kept in shelf.items():

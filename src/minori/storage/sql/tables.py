@@ -5,18 +5,36 @@ from typing import Any
 
 from msgspec import Struct, inspect
 from msgspec.structs import FieldInfo, fields
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from minori.model.export import ExportedBytes, ExportJob
-from minori.model.registry import AuthKey, Group, Logout, Operator, Secret, Session, Sim
+from minori.model.registry import (
+    AuthKey,
+    Device,
+    Group,
+    KeyUse,
+    Logout,
+    Operator,
+    ResetToken,
+    Role,
+    Secret,
+    Session,
+    Sim,
+    User,
+)
 from minori.storage.records import UNIQUE, key_field
 
 _NAMES: Mapping[type[Struct], str] = {
     Operator: "operators",
     AuthKey: "auth_keys",
+    KeyUse: "key_uses",
+    User: "users",
+    Role: "roles",
+    ResetToken: "reset_tokens",
     Group: "groups",
     Sim: "sims",
+    Device: "devices",
     Session: "sessions",
     Logout: "logouts",
     Secret: "secrets",
@@ -25,11 +43,19 @@ _NAMES: Mapping[type[Struct], str] = {
 }
 _SOUGHT: Mapping[type[Struct], tuple[str, ...]] = {
     AuthKey: ("operator_id",),
+    User: ("operator_id",),
+    Role: ("operator_id",),
     Group: ("operator_id",),
-    Sim: ("operator_id", "group_id"),
+    Sim: ("group_id",),
+    Device: ("operator_id", "group_id"),
     Session: ("imsi",),
     ExportJob: ("blob_id",),
 }
+_PATHS: Mapping[type[Struct], tuple[tuple[str, ...], ...]] = {
+    Sim: (("operator_id", "sim_id"),),
+}
+"""What a page of a long list is read along: a field that is equal, and the key that orders it."""
+
 _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
@@ -37,6 +63,8 @@ def _column_type(kind: inspect.Type) -> TypeEngine[Any]:
     """PostgreSQL sorts text by language unless told; keys are ordered by their bytes everywhere."""
     if isinstance(kind, inspect.DictType):
         return JSON()
+    if isinstance(kind, inspect.BoolType):
+        return Boolean()
     if isinstance(kind, inspect.IntType):
         return BigInteger()
     if isinstance(kind, inspect.BytesType):
@@ -67,6 +95,22 @@ TABLES: Mapping[type[Struct], Table] = {
     kind: Table(name, METADATA, *(_column(kind, field) for field in fields(kind))) for kind, name in _NAMES.items()
 }
 """The table of each class: columns named and ordered as its fields, the key first."""
+
+for _kind, _paths in _PATHS.items():
+    for _fields in _paths:
+        Index(f"{_NAMES[_kind]}_by_{'_and_'.join(_fields)}", *(TABLES[_kind].c[name] for name in _fields))
+
+KINDS: Mapping[str, type[Struct]] = {name: kind for kind, name in _NAMES.items()}
+"""The class of each table, by its name."""
+
+JOURNAL = Table(
+    "journal",
+    METADATA,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", _TEXT, nullable=False),
+    Column("key", _TEXT, nullable=False),
+)
+"""What was changed in the tables above, in its order. The newest row is never removed: numbers go on from it."""
 
 FILES = Table(
     "files",
