@@ -37,6 +37,8 @@ def run(plan: Plan, wanted: AbstractSet[str], data: Path, log: Path, entries: in
             say(f"  {name}")
             readings[name] = [_export(server, asked, entries)]
             readings[f"{name}-memory"] = [Reading(peak_bytes(server.pid) / MIB - idle)]
+        for blob in (data / "blobs").glob("*/*"):
+            blob.unlink()
     return readings
 
 
