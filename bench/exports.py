@@ -52,7 +52,8 @@ def _export(server: Server, asked: Mapping[str, object], entries: int) -> Readin
             raise BenchError(f"The export of {entries} entries took longer than {_LONGEST_SECONDS:.0f} seconds")
         if monotonic() - told > _TELL_SECONDS:
             told = monotonic()
-            say(f"  {job.get('scannedEntries', 0):,} of {entries:,} looked at, {job['exportedEntries']:,} exported")
+            exported, scanned = job["exportedEntries"], job.get("scannedEntries", 0)
+            say(f"  {exported or scanned:,} of {entries:,} entries {'exported' if exported else 'looked at'}")
         sleep(_POLL_SECONDS)
     seconds = monotonic() - start
     if job["status"] != "exported" or job["exportedEntries"] != entries:
