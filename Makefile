@@ -9,6 +9,8 @@ ARGS ?=
 
 SUITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# The tests load Minori in many processes: compiled once, also where the machine asks Python to keep nothing.
+COMPILED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV))/compiled
 INSTALL_LOCK := $(PIP) --require-hashes --no-deps --only-binary :all: --requirement
 INSTALL_MINORI := $(PIP) --no-deps --no-build-isolation --editable .
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
@@ -26,10 +28,10 @@ serve: $(VENV)/serve.stamp ## run a demo server on this machine, its data in ./m
 	@exec $(BIN)/minori serve --demo --data-dir ./minori-data $(ARGS)
 
 test: $(VENV)/dev.stamp ## run the tests, all but the slow ones
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## run every test; takes a long time
-	$(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=searching $(ARGS)
+	$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=searching --cold $(ARGS)
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers
 	$(BIN)/ruff format --check .

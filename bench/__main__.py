@@ -10,10 +10,11 @@ from tempfile import mkdtemp
 
 import msgspec
 
-from bench import doors, files, index, scale
+from bench import doors, files, index, scale, sims
 from bench.errors import BenchError
-from bench.figures import DOOR_FIGURES, FILE_FIGURES, INDEX_FIGURES, SCALE_FIGURES, Reading, Readings
+from bench.figures import DOOR_FIGURES, FILE_FIGURES, INDEX_FIGURES, SCALE_FIGURES, SIM_FIGURES, Reading, Readings
 from bench.fill_index import CROWD, INDEXED
+from bench.fill_sims import SESSIONS, SIMS
 from bench.machine import describe
 from bench.plan import Plan, choose
 from bench.processes import ROOT, cores, need
@@ -61,6 +62,8 @@ def _run(asked: Namespace, work: Path) -> int:
         readings |= files.run(plan, wanted, work)
     if plan.scale and any(figure.name in wanted for figure in INDEX_FIGURES):
         readings |= index.run(plan, wanted, work)
+    if plan.scale and any(figure.name in wanted for figure in SIM_FIGURES):
+        readings |= sims.run(plan, wanted, work)
     return _tell(plan, wanted, readings, facts, as_json=asked.json)
 
 
@@ -72,6 +75,7 @@ def _tell(plan: Plan, wanted: set[str], readings: Readings, facts: dict[str, str
             ("scale", f"{plan.scale:,} entries over {scale.RESOURCES:,} resources", SCALE_FIGURES),
             ("files", "Files", FILE_FIGURES),
             ("index", f"{INDEXED:,} files, {CROWD:,} of them in one folder", INDEX_FIGURES),
+            ("sims", f"{SIMS:,} SIMs and {SESSIONS:,} sessions", SIM_FIGURES),
         )
     }
     late = missed([row for _, table in parts.values() for row in table])
@@ -103,7 +107,7 @@ def _parser() -> ArgumentParser:
         type=int,
         default=1_000_000,
         metavar="N",
-        help="entries in the large store (default: 1000000; 0: none, and no large index of files)",
+        help="entries in the large store (default: 1000000; 0: none, and no large index or registry)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument(

@@ -61,6 +61,12 @@ ANCHORS = {
     "nginx-download": "nginx, sendfile",
     "bare-files": "bare loop: write, sync, rename, sync the folder",
     "nginx-file": "nginx, the same bytes as a file",
+    "sims-post-one": "the same with one SIM",
+    "sims-senders-one": "the same with one SIM",
+    "sims-senders-few": "the same with their 1,024 SIMs alone",
+    "sims-start-one": "the same with one SIM",
+    "sims-idle-one": "the same with one SIM",
+    "sims-loaded-one": "the same with one SIM",
 }
 """The anchors' probes and how the table calls them."""
 
@@ -122,7 +128,19 @@ INDEX_FIGURES = (
 )
 """Measured on an index of a million files, 100,000 of them in one folder."""
 
-FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES
+_OF_SENDERS = (Against("sims-senders-few", 0.95), Against("sims-senders-one"))
+
+SIM_FIGURES = (
+    Figure("sims-post", "durable POST, one sender, 64 connections", "1/s", (Against("sims-post-one", 0.95),)),
+    Figure("sims-senders", "durable POST, 1,024 senders, 64 under way", "1/s", _OF_SENDERS),
+    Figure("sims-start", "start-up", "ms", (Against("sims-start-one"),)),
+    Figure("sims-idle", "resident memory, after start-up", "MiB", (Against("sims-idle-one"),)),
+    Figure("sims-loaded", "resident memory, after the load", "MiB", (Against("sims-loaded-one"),)),
+    Figure("sims-import", "SIMs taken in by `minori sim import`", "1/s"),
+)
+"""Measured on a registry of 100,000 SIMs and 10,000 sessions, beside smaller ones."""
+
+FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES + SIM_FIGURES
 
 
 Readings = Mapping[str, Sequence[Reading]]

@@ -17,7 +17,7 @@ from bench.rounds import say
 from minori.model.file import Blob, FileEntry, FileWrite
 from minori.storage.sql import sqlite
 from minori.storage.sql.file_changes import Place, make_all
-from minori.storage.sql.tables import FILES
+from minori.storage.sql.tables import CATALOG, FILES
 
 FOLDERS = 1_000
 CROWD = 100_000
@@ -79,4 +79,4 @@ def _place(owner: str, path: str, number: int, random: Random) -> Place:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"rate": fill(sqlite.open_engine(sys.argv[1]), sys.argv[2])}))
+    print(json.dumps({"rate": fill(sqlite.open_engine(sys.argv[1], CATALOG), sys.argv[2])}))

@@ -123,6 +123,13 @@ def transfer(core: int, kind: str, address: str, path: str, size: int, headers: 
     return float(answer(core, command, _TRANSFER_SECONDS)["seconds"])
 
 
+def post_from(core: int, port: int, addresses: Sequence[str], under_way: int, seconds: int) -> Reading:
+    """Answers a second to payloads over HTTP, so many under way, from each of the addresses in turn."""
+    command = [sys.executable, "-m", "bench.senders", str(port), str(under_way), str(seconds), *addresses]
+    figures = answer(core, command, seconds + _GRACE_SECONDS)
+    return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"], figures["failed"])
+
+
 def stream(core: int, kind: str, port: int, senders: int, seconds: int) -> Reading:
     """Answers a second to `senders` over `kind` (`tcp` or `udp`), one payload of each under way."""
     command = [sys.executable, "-m", "bench.stream", kind, str(port), str(senders), str(seconds)]

@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import warm
 from serving import STDERR_TAIL, Serve, Server
 
 # The default run tries the same examples every time, so that it fails for what was changed and nothing else;
-# `make test-all` looks for new ones. Neither asserts time.
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.register_profile("searching", deadline=None)
+# `make test-all` looks for new ones, and more of them. Neither asserts time.
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("searching", deadline=None, max_examples=200)
 settings.load_profile("steady")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cold", action="store_true", help="start every server and command as a shell does, not forked")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    warm.cold = config.getoption("--cold")
 
 
 @pytest.fixture(scope="session")

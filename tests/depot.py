@@ -159,7 +159,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **limits: int) -> Iterator[Running]:
+def running(folder: Path, **limits: float) -> Iterator[Running]:
     """A depot of the files in a folder. Whatever a callback of its loop raised fails the test."""
     with Running(folder, msgspec.structs.replace(Limits(), **limits)) as depot:
         yield depot

@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import serving
 from serving import Server
+from warm import Ended
 from wire.asking import Reply, ask
 
 SECONDS = 20
@@ -37,6 +36,10 @@ class Caller(NamedTuple):
             sent,
             source,
         )
+
+    def at(self, host: str) -> "Caller":
+        """The same one, calling the server by this name."""
+        return self._replace(headers={**self.headers, "Host": host})
 
     def user(self, name: str, *statements: dict[str, Any]) -> "Caller":
         """A new SAM user with these statements as the permission, logged in with a key."""
@@ -89,7 +92,6 @@ def other_operator(server: Server, email: str) -> dict[str, str]:
     return made
 
 
-def minori(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
+def minori(server: Server, *words: str) -> Ended:
     """A command beside the server."""
-    command = [str(Path(sys.executable).with_name("minori")), *words, "--data-dir", str(server.data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return serving.minori(*words, "--data-dir", str(server.data_dir))

@@ -1,4 +1,4 @@
-"""A real `minori serve` as a subprocess: what every test that needs a running server starts."""
+"""A real `minori serve` as a process: what every test that needs a running server starts."""
 
 import json
 import os
@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Protocol, Self
+from typing import IO, Protocol, Self
 
 import httpx
+
+import warm
 
 Address = tuple[str, int]
 
@@ -19,6 +21,18 @@ LISTENERS = ("api", "door-http", "door-stream", "door-unified")
 READY_SECONDS = 60
 STOP_SECONDS = 15
 STDERR_TAIL = 8000
+MINORI = str(Path(sys.executable).with_name("minori"))
+"""The console script."""
+
+
+def bare_environment() -> dict[str, str]:
+    """This process's environment without any setting of Minori's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MINORI_")}
+
+
+def minori(*words: str, seconds: float = 60, **environment: str) -> warm.Ended:
+    """Run `minori WORDS` to its end, with these settings in its environment and no others."""
+    return warm.run([MINORI, *words], bare_environment() | environment, seconds)
 
 
 class Server:
@@ -26,7 +40,8 @@ class Server:
 
     `flags` go behind those set here, so a flag given twice has the test's value. `environment` is added
     to this process's, from which every `MINORI_…` is taken out. `prefix` is a command to run the server
-    under (`("strace", "-f", …)`); signals go to the whole process group, the wrapper included.
+    under (`("strace", "-f", …)`); signals go to the whole process group, the wrapper included. Without one the process
+    is forked from one that has loaded Minori (`tests/warm.py`), unless pytest is told `--cold`.
 
     `data_dir` outlives the process: `restart()` comes back with the same data, on other ports.
     """
@@ -36,7 +51,7 @@ class Server:
     door_stream: Address
     door_unified: Address
     credentials: dict[str, str]
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | warm.Process"
 
     def __init__(
         self,
@@ -49,9 +64,8 @@ class Server:
         self.data_dir = data_dir
         self.stderr_path = data_dir.with_name(f"{data_dir.name}.stderr")
         self.stdout: list[str] = []
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("MINORI_")}
-        self._environment = {**inherited, **(environment or {})}
-        self._command = [*prefix, str(Path(sys.executable).with_name("minori")), "serve", "--data-dir", str(data_dir)]
+        self._environment = {**bare_environment(), **(environment or {})}
+        self._command = [*prefix, MINORI, "serve", "--data-dir", str(data_dir)]
         for listener in LISTENERS:
             self._command += [f"--{listener}", "127.0.0.1:0"]
         if demo:
@@ -71,17 +85,11 @@ class Server:
     def start(self) -> Self:
         """Start, and return once the ready line is out; `AssertionError` with the log if it never comes."""
         self.stdout = []
-        with self.stderr_path.open("ab") as stderr:
-            self.process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=self._environment,
-                start_new_session=True,
-            )
+        read, write = os.pipe()
+        with self.stderr_path.open("ab") as stderr, os.fdopen(write, "wb") as stdout:
+            self.process = warm.start(self._command, self._environment, stdout, stderr)
         told = Event()
-        self._reader = Thread(target=self._read, args=(told,), daemon=True)
+        self._reader = Thread(target=self._read, args=(os.fdopen(read, "rb"), told), daemon=True)
         self._reader.start()
         if not told.wait(READY_SECONDS) or not self._take_addresses():
             self.kill()
@@ -89,9 +97,8 @@ class Server:
         self.credentials = json.loads((self.data_dir / "root-credentials.json").read_bytes())
         return self
 
-    def _read(self, told: Event) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stdout:
+    def _read(self, stdout: IO[bytes], told: Event) -> None:
+        with stdout:
             for line in stdout:
                 self.stdout.append(line.decode())
                 if line.startswith(b"minori ready "):

@@ -1,8 +1,6 @@
 """What a server's sweep has done, and what `minori doctor` says of its data directory."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,16 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from serving import Server
+from serving import Server, minori
 
 SWEEP_SECONDS = 60
 
 
 def examined(data_dir: Path) -> Any:
     """The report of `minori doctor`."""
-    command = [str(Path(sys.executable).with_name("minori")), "doctor", "--json", "--data-dir", str(data_dir)]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.stderr == b""
+    done = minori("doctor", "--json", "--data-dir", str(data_dir))
+    assert done.stderr == ""
     return json.loads(done.stdout)
 
 

@@ -4,17 +4,15 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
 
 import structlog
 import uvloop
-from msgspec.structs import replace
 
 from minori import __version__
 from minori.api.application import Api
@@ -22,6 +20,7 @@ from minori.api.services import Services
 from minori.api.site import Site
 from minori.codec.entry import encode_json
 from minori.config.address import StoreAddress, parse_endpoint
+from minori.config.descriptors import within_descriptors
 from minori.config.settings import Settings
 from minori.doors.datagram import DatagramDoor
 from minori.doors.files import FileDoor
@@ -30,6 +29,7 @@ from minori.doors.sockets import bound, listen, pair
 from minori.doors.stream import StreamDoor
 from minori.errors import DataDirectoryBroken, SettingsInvalid
 from minori.http.listener import Listener as HttpListener
+from minori.model.account import Coverage
 from minori.model.registry import Operator
 from minori.observe.logs import configure
 from minori.observe.metrics import Metrics
@@ -37,6 +37,7 @@ from minori.observe.store import StoreWatch
 from minori.service.access import AccessService, kept_secret
 from minori.service.accounts import Accounts
 from minori.service.admission import Admission
+from minori.service.audit import AuditService
 from minori.service.data import DataService
 from minori.service.device_files import DeviceFiles
 from minori.service.devices import DeviceService, DeviceView
@@ -55,7 +56,7 @@ from minori.service.sims import SimService
 from minori.service.statistics import StatisticsService
 from minori.service.tidying import Sweep
 from minori.service.views import Views
-from minori.storage.base import BlobStore, Catalog, EntryStore, EntryStoreOptions
+from minori.storage.base import AuditLog, BlobStore, Catalog, EntryStore, EntryStoreOptions
 from minori.storage.directory import DataDirectory, visit
 
 ENTRY_STORES = {
@@ -76,17 +77,17 @@ BLOB_STORES = {
 }
 """Drivers of the bytes of files."""
 
+AUDIT_LOGS = {
+    "memory": "minori.storage.memory.audit:open_audit_log",
+    "sqlite": "minori.storage.sql.audit:open_audit_log",
+}
+"""Drivers of the audit log."""
+
 ROOT_EMAIL = "root@minori.invalid"
 """The e-mail of the first operator's root user; `.invalid` names nobody."""
 
 STOP_SECONDS = 9.5
 """How long a stop may take; it is promised within ten seconds."""
-
-RESERVED_DESCRIPTORS = 768
-"""Descriptors kept for everything but connections: the entry store's files above all."""
-
-DESCRIPTORS = 6
-"""What a connection of each of the four listeners may hold: one each, and at the API and the HTTP door a file too."""
 
 _log = structlog.get_logger()
 
@@ -94,7 +95,7 @@ _log = structlog.get_logger()
 def serve(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT. Raises `StartError` if it cannot start."""
     configure(settings.log.level, settings.log.format)
-    fitting = _within_descriptors(settings)
+    fitting = within_descriptors(settings)
     uvloop.run(_serve(fitting, is_lowered=fitting != settings))
 
 
@@ -133,13 +134,20 @@ class Server:
     """One running server. What `open` and `start` put on the stack is undone in reverse order."""
 
     def __init__(
-        self, settings: Settings, store: EntryStore, catalog: Catalog, blobs: BlobStore, metrics: Metrics
+        self,
+        settings: Settings,
+        store: EntryStore,
+        catalog: Catalog,
+        blobs: BlobStore,
+        metrics: Metrics,
+        audit: AuditService,
     ) -> None:
         self._settings = settings
         self._store = store
         self._catalog = catalog
         self._blobs = blobs
         self._metrics = metrics
+        self._audit = audit
         self._registry = Registry()
         identities = Identities()
         self._devices = DeviceView()
@@ -166,11 +174,16 @@ class Server:
         stack.push_async_callback(catalog.close)
         blobs = await _open(BLOB_STORES, settings.stores.blobs_address, directory.blobs)
         stack.push_async_callback(blobs.close)
+        log: AuditLog = await _open(AUDIT_LOGS, settings.stores.audit_address, directory.audit)
+        stack.push_async_callback(log.close)
+        audit = AuditService(log, metrics, _milliseconds, settings.audit)
         await _first_start(catalog, directory, demo=settings.demo)
-        return cls(settings, store, catalog, blobs, metrics)
+        return cls(settings, store, catalog, blobs, metrics, audit)
 
     async def start(self, stack: AsyncExitStack) -> str:
         """Open every listener; the ready line says where."""
+        self._audit.start()
+        stack.push_async_callback(self._audit.close)
         stack.push_async_callback(self._drain)
         await self._access.start()
         await self._views.start()
@@ -214,11 +227,13 @@ class Server:
             DeviceService(self._catalog, self._devices, self._registry, self._views, _milliseconds),
             GroupService(self._catalog, self._registry, self._views, _milliseconds),
             SessionService(self._registry, self._views),
+            audit=self._audit,
         )
         application = Api(
             services,
             Site(self._store, self._catalog, self._blobs, self._metrics),
             self._metrics,
+            coverage=None if settings.coverage == "host" else Coverage(settings.coverage),
             log_requests=settings.log.level == "debug",
         )
         listener = HttpListener(application, settings.limits, self._metrics, asyncio.get_running_loop())
@@ -299,6 +314,17 @@ class Beside:
             stack.push_async_callback(blobs.close)
             yield catalog, blobs
 
+    async def audit_flaws(self) -> Sequence[str]:
+        """What is wrong with the audit log, see `AuditLog.flaws`; nothing where none is kept on the disk yet."""
+        address = self._stores.audit_address
+        if address.scheme == "memory" or not _there(address, self._places.audit):
+            return []
+        log: AuditLog = await _open(AUDIT_LOGS, address, self._places.audit)
+        try:
+            return await log.flaws()
+        finally:
+            await log.close()
+
     async def try_entries(self) -> None:
         """Open the entry store as a server would, and close it again. Raises `DataDirectoryBusy` while one runs."""
         _require(self._stores.entries_address, self._places.entries)
@@ -311,9 +337,13 @@ class Beside:
 def _require(address: StoreAddress, inside: Path) -> None:
     if address.scheme == "memory":
         raise SettingsInvalid("A store that is kept in memory is its server's alone; give the command other settings")
-    path = Path(address.path or inside)
-    if not path.exists():
+    if not _there(address, inside):
+        path = address.path or inside
         raise DataDirectoryBroken(f"{path} is not there; put it back from a backup, or start minori serve once")
+
+
+def _there(address: StoreAddress, inside: Path) -> bool:
+    return Path(address.path or inside).exists()
 
 
 def _data_dir(settings: Settings) -> str:
@@ -349,18 +379,3 @@ def _keep(directory: DataDirectory, credentials: Credentials) -> None:
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _within_descriptors(settings: Settings) -> Settings:
-    """The settings, with no more connections than the system grants descriptors.
-
-    Otherwise idle connections could take the descriptor that the entry store needs for its next file.
-    """
-    connections = settings.limits.connections
-    soft, hard = getrlimit(RLIMIT_NOFILE)
-    wanted = DESCRIPTORS * connections + RESERVED_DESCRIPTORS
-    granted = wanted if hard == RLIM_INFINITY else min(wanted, hard)
-    if soft < granted:
-        setrlimit(RLIMIT_NOFILE, (granted, hard))
-    fitting = max(1, (max(soft, granted) - RESERVED_DESCRIPTORS) // DESCRIPTORS)
-    return replace(settings, limits=replace(settings.limits, connections=min(connections, fitting)))

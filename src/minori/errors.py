@@ -14,7 +14,9 @@
     │   │   ├── PasswordUnfit        a new password breaks a rule
     │   │   ├── NameTaken            there is one of that name already
     │   │   ├── LimitReached         there are as many as there may be
-    │   │   └── RoleInUse            users have the role that was to be removed
+    │   │   ├── RoleInUse            users have the role that was to be removed
+    │   │   ├── FactorUnfit          a second factor is not as far as the request takes it to be
+    │   │   └── SwitchRefused        the caller cannot become the user he names
     │   ├── FileExists           it was to be written only if it does not exist
     │   ├── FileChanged          it is not, or no longer, the version that was asked for
     │   ├── RangeUnsatisfiable   no byte of the file is in the range asked for
@@ -28,7 +30,9 @@
     │   ├── Unauthenticated      who is calling is not proven
     │   │   ├── CredentialsMissing   a header or a member of the login is absent
     │   │   ├── CredentialsWrong     no such user, password or key
-    │   │   └── TokenRejected        expired, logged out, tampered with or not of this key
+    │   │   ├── FactorNeeded         the password is right, and does not suffice
+    │   │   ├── TokenRejected        expired, logged out, tampered with or not of this key
+    │   │   └── ResetRefused         a second factor was to be removed, and who asked did not prove himself
     │   ├── Forbidden            proven, but not allowed
     │   ├── TooManyAttempts      logins from one address pile up
     │   ├── ExportError          an export cannot be had as it was asked for
@@ -107,10 +111,10 @@ class DirectoryNotEmpty(Invalid):
 
 
 class InvalidPermission(Invalid):
-    """A permission document cannot be read; `line` and `column`, counted from 1, say where (our choice: 400)."""
+    """A permission document or trust policy cannot be read; `line` and `column` count from 1 (our choice: 400)."""
 
-    def __init__(self, line: int, column: int, expected: str) -> None:
-        super().__init__(f"The permission document is wrong at line {line}, column {column}: expected {expected}")
+    def __init__(self, line: int, column: int, expected: str, document: str = "permission document") -> None:
+        super().__init__(f"The {document} is wrong at line {line}, column {column}: expected {expected}")
         self.line = line
         self.column = column
         self.expected = expected
@@ -134,6 +138,17 @@ class RoleInUse(Invalid):
     def __init__(self, users: int) -> None:
         who = "A user has" if users == 1 else f"{users} users have"
         super().__init__(f"{who} the role; detach it first")
+
+
+class FactorUnfit(Invalid):
+    """A second factor is there already, or is not there, or its code is wrong (spec: 400)."""
+
+
+class SwitchRefused(Invalid):
+    """The caller cannot become the user he names; whether there is one is not told (spec: 400)."""
+
+    def __init__(self) -> None:
+        super().__init__("Switching to this user is not allowed; a trust policy of an existing user has to allow it")
 
 
 class FileExists(RequestError):
@@ -217,8 +232,24 @@ class CredentialsWrong(Unauthenticated):
     """User, password or key is wrong; the answer does not say which."""
 
 
+class FactorNeeded(Unauthenticated):
+    """The password is right, and the user has a second factor: the login lacks its code (our choice of code)."""
+
+    def __init__(self) -> None:
+        super().__init__("A second factor is needed: send the six digits of the authenticator as mfaOTPCode too")
+
+
 class TokenRejected(Unauthenticated):
     """The token is expired, logged out, tampered with or not of this key; which is not told."""
+
+
+class ResetRefused(Unauthenticated):
+    """A second factor is not removed: what should prove who asks is wrong in some part, not told which (spec: 403)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The e-mail address, the password, the token or the backup code is wrong, or the token has ended"
+        )
 
 
 class Forbidden(RequestError):
@@ -226,10 +257,13 @@ class Forbidden(RequestError):
 
 
 class TooManyAttempts(RequestError):
-    """Too many logins wait from one address. `retry_after` is in whole seconds."""
+    """Too many logins wait from one address, or too many codes of a second factor were wrong; `where` says which.
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many login attempts from this address; try again in {retry_after} s")
+    `retry_after` is in whole seconds.
+    """
+
+    def __init__(self, retry_after: int, where: str = "from this address") -> None:
+        super().__init__(f"Too many login attempts {where}; try again in {retry_after} s")
         self.retry_after = retry_after
 
 

@@ -65,15 +65,24 @@ class SmallDisk:
         return kept
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[SmallDisk]:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
     try:
         subprocess.run((*ALONE, "mount -t tmpfs tmpfs /mnt"), check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         lacking("a small disk cannot be mounted here; install util-linux and allow user namespaces")
-    small = SmallDisk(tmp_path)
+    small = SmallDisk(tmp_path_factory.mktemp("small"))
     yield small
     small.server.close()
+
+
+@pytest.fixture
+def small(shared: SmallDisk) -> SmallDisk:
+    """The small disk without a file."""
+    with shared.client() as client:
+        for entry in list(client.listing()):
+            assert entry["isDirectory"] or client.delete(entry["filePath"]) == 204
+    return shared
 
 
 @pytest.mark.parametrize("way", list(Way))

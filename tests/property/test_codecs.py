@@ -145,7 +145,7 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
 def test_keys_of_entries_are_ordered_by_operator_type_id_and_time(found: list[tuple[Resource, int]]) -> None:
     def meant(place: tuple[Resource, int]) -> tuple[bytes, bytes, bytes, int]:
         resource, time = place
-        return resource.operator_id.encode(), resource.type.encode(), resource.id.encode(), time
+        return resource.account.encode(), resource.type.encode(), resource.id.encode(), time
 
     def stored(place: tuple[Resource, int]) -> bytes:
         resource, time = place
@@ -180,14 +180,14 @@ def test_the_key_of_a_category_gives_its_place_back(place: CategoryKey, operator
 
 @given(st.lists(resources, min_size=2))
 def test_keys_of_metadata_are_ordered_by_operator_type_and_id(found: list[Resource]) -> None:
-    meant = sorted(found, key=lambda r: (r.operator_id.encode(), r.type.encode(), r.id.encode()))
+    meant = sorted(found, key=lambda r: (r.account.encode(), r.type.encode(), r.id.encode()))
     assert sorted(found, key=keys.metadata_key) == meant
 
 
 @given(st.builds(Resource, names, types, names))
 def test_the_key_of_metadata_gives_its_resource_back(resource: Resource) -> None:
     key = keys.metadata_key(resource)
-    assert keys.parse_metadata_key(resource.operator_id, key) == resource
+    assert keys.parse_metadata_key(resource.account, key) == resource
     assert keys.names_key(key) != key
 
 

@@ -254,7 +254,7 @@ def profile(examples: int, steps: int) -> settings:
 
 
 def test_rocksdb_answers_as_memory_does() -> None:
-    run_state_machine_as_test(EntryStores, settings=profile(50, 40))
+    run_state_machine_as_test(EntryStores, settings=profile(25, 40))
 
 
 @pytest.mark.slow

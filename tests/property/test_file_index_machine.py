@@ -180,7 +180,7 @@ def profile(examples: int, steps: int) -> settings:
 
 
 def test_sqlite_answers_as_memory_does() -> None:
-    run_state_machine_as_test(FileIndexes, settings=profile(25, 25))
+    run_state_machine_as_test(FileIndexes, settings=profile(12, 25))
 
 
 @pytest.mark.slow

@@ -274,7 +274,7 @@ def profile(examples: int, steps: int) -> settings:
 
 
 def test_files_are_what_a_model_of_them_says(machine: type[FilesMachine]) -> None:
-    run_state_machine_as_test(machine, settings=profile(20, 30))
+    run_state_machine_as_test(machine, settings=profile(10, 30))
 
 
 @pytest.mark.slow

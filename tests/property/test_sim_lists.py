@@ -114,7 +114,7 @@ def test_pages_of_any_size_hold_what_the_model_lists_in_order(
     sims: list[Sim], wanted: SimFilter | SimSearch, by: SimName, limit: int
 ) -> None:
     fits: Any = listed if isinstance(wanted, SimFilter) else found
-    expected = [sim for sim in sims if sim.operator_id == MINE and fits(sim, wanted)]
+    expected = [sim for sim in sims if sim.account == MINE and fits(sim, wanted)]
 
     async def story(house: House) -> None:
         assert await read(house, by, wanted, limit) == sorted(expected, key=lambda sim: getattr(sim, by.value))
@@ -125,7 +125,7 @@ def test_pages_of_any_size_hold_what_the_model_lists_in_order(
 @settings(deadline=None)
 @given(sims=SIMS, wanted=FILTERS, limit=st.integers(1, 13))
 def test_a_page_that_is_cut_short_by_looking_loses_nothing(sims: list[Sim], wanted: SimFilter, limit: int) -> None:
-    expected = sorted(sim.imsi for sim in sims if sim.operator_id == MINE and listed(sim, wanted))
+    expected = sorted(sim.imsi for sim in sims if sim.account == MINE and listed(sim, wanted))
 
     async def story(house: House) -> None:
         assert [sim.imsi for sim in await read(house, SimName.IMSI, wanted, limit)] == expected

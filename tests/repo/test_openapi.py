@@ -50,7 +50,7 @@ def path_id(name: str) -> tuple[str, str, bool, dict[str, Any]]:
 
 # Operation id, method, path, parameters, answers. The answers are the spec's, and those that any call can meet.
 SERVED: list[tuple[str, str, str, tuple[Any, ...], str]] = [
-    ("auth", "post", "/auth", (), "200 400 401 405 413 429 503"),
+    ("auth", "post", "/auth", (), "200 400 401 405 413 429 503 507"),
     ("logout", "post", "/auth/logout", (), "204 401 405 503"),
     (
         "generateAuthToken",
@@ -214,6 +214,19 @@ SERVED: list[tuple[str, str, str, tuple[Any, ...], str]] = [
         "/stats/harvest/operators/{operator_id}",
         (path_id("operator_id"), ("year_month", "query", False, STRING)),
         "200 400 401 404 405 503",
+    ),
+    (
+        "getApiAuditLogs",
+        "get",
+        "/audit_logs/api",
+        (
+            ("api_kind", "query", False, STRING),
+            ("from_epoch_ms", "query", False, INTEGER),
+            ("to_epoch_ms", "query", False, INTEGER),
+            ("limit", "query", False, {"type": "integer", "minimum": 1, "maximum": 1000}),
+            ("last_evaluated_key", "query", False, STRING),
+        ),
+        "200 400 401 403 405 503",
     ),
     *served_people.SERVED,
     *served_groups.SERVED,

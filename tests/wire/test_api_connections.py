@@ -23,8 +23,8 @@ OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Setti
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that waits for nobody longer than two seconds."""
-    short = {f"MINORI_LIMITS_{name}_SECONDS": "2" for name in ("HEAD", "BODY", "IDLE")}
+    """A server that waits for nobody longer than a second."""
+    short = {f"MINORI_LIMITS_{name}_SECONDS": "1" for name in ("HEAD", "BODY", "IDLE")}
     with Server(tmp_path_factory.mktemp("hasty") / "data", environment=short) as running:
         yield running
 

@@ -14,7 +14,13 @@ from wire.asking import Reply, ask
 
 READS = ("*:get*", "*:list*", "*:find*", "*:search*", "*:has*")
 KEPT_FROM_WRITERS = ("Operator:*", "User:*", "Role:*")
-FREE = {"auth", "issuePasswordResetToken", "verifyPasswordResetToken"}
+FREE = {
+    "auth",
+    "issuePasswordResetToken",
+    "verifyPasswordResetToken",
+    "issueMFARevokingToken",
+    "verifyMFARevokingToken",
+}
 """Operations that need no login."""
 
 PARAMETERS = {

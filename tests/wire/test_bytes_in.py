@@ -28,10 +28,17 @@ def depot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield open_
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at often, so that nothing waits for longer than they last."""
+    monkeypatch.setattr("minori.http.listener.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("minori.http.connection.LINGER_SECONDS", 1)
+
+
 @pytest.fixture
-def hasty(tmp_path: Path) -> Iterator[Running]:
-    """A depot that waits for the next byte of a body no longer than a second."""
-    with running(tmp_path, body_seconds=1) as open_:
+def hasty(tmp_path: Path, often: None) -> Iterator[Running]:
+    """A depot that waits for the next byte of a body no longer than half a second."""
+    with running(tmp_path, body_seconds=0.5) as open_:
         yield open_
 
 
@@ -208,7 +215,7 @@ def test_a_client_that_waits_for_the_server_is_not_late(hasty: Running, opening:
         if "Expect" not in opening:
             # More than the server takes in before somebody wants it.
             client.sendall(bytes(1 << 19))
-        sleep(2.5)
+        sleep(1.2)
         hasty.see(hasty.depot.held.set)
         if "Expect" in opening:
             assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -41,10 +41,16 @@ def depot(folder: Path) -> Iterator[Running]:
         yield open_
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at often, so that nothing waits for longer than they last."""
+    monkeypatch.setattr("minori.http.listener.TICK_SECONDS", 0.05)
+
+
 @pytest.fixture
-def hasty(folder: Path) -> Iterator[Running]:
-    """A depot that waits for a reader no longer than a second."""
-    with running(folder, idle_seconds=1) as open_:
+def hasty(folder: Path, often: None) -> Iterator[Running]:
+    """A depot that waits for a reader no longer than half a second."""
+    with running(folder, idle_seconds=0.5) as open_:
         yield open_
 
 
@@ -238,9 +244,9 @@ def test_a_client_that_reads_nothing_loses_its_connection(hasty: Running, way: s
 def test_a_client_that_reads_slowly_gets_its_file(hasty: Running, big: bytes, way: str) -> None:
     with narrow(hasty.address) as client:
         client.sendall(head("GET", f"/{way}/big"))
-        # So slowly that the system's buffers alone last for many times the second that a silent client has.
+        # So slowly that the system's buffers alone last for many times as long as a silent client has.
         came = 0
-        for _ in range(30):
+        for _ in range(15):
             sleep(0.1)
             came += len(client.recv(40_000))
         while came <= BIG:

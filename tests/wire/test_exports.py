@@ -182,8 +182,9 @@ def test_an_unknown_export_is_not_found(server: Server, headers: dict[str, str],
     assert "no such export" in told(ask(server, "GET", f"/v1/files/exported/{export_id}", headers), 404)
 
 
-def test_subscribers_are_exported(server: Server, post: Post) -> None:
-    header, *rest = lines(fetched(server, post("/subscribers/export", b"")))
+def test_subscribers_are_exported(own_server: Server) -> None:
+    reply = ask(own_server, "POST", "/v1/subscribers/export", own_server.login(), b"")
+    header, *rest = lines(fetched(own_server, reply))
     assert header[:6] == ["imsi", "simId", "operatorId", "status", "groupId", "groupName"]
     assert [(line[0], line[5]) for line in rest] == [(IMSI, "demo")]
 

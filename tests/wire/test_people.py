@@ -108,7 +108,7 @@ def test_a_right_counts_from_the_next_request_on_and_is_gone_at_once(boss: Calle
     assert boss.ask("GET", at).json == {"permission": document(allow("DataEntry:*"))}
     assert user.ask("GET", READ).status == 200
     assert boss.ask("DELETE", at).status == 204
-    assert boss.ask("GET", at).json == {}
+    assert boss.ask("GET", at).json == {"permission": '{"statements":[]}'}
     assert user.ask("GET", READ).status == 403
 
 
@@ -177,6 +177,13 @@ def test_a_document_that_cannot_be_read_is_refused_and_the_message_points_into_i
         assert refused(reply) == (400, "MNR0028")
         assert "line 2, column 13" in reply.json["message"]
     assert boss.ask("PUT", f"/operators/OP/users/{name}/permission", {"permission": {"statements": []}}).status == 400
+
+
+def test_only_roles_of_soracom_have_versions_and_there_are_none(boss: Caller, name: str) -> None:
+    assert boss.ask("POST", f"/operators/OP/roles/{name}", {"permission": document()}).status == 200
+    asked = (name, "nobody", "srn:soracom:::Role:SIM-Viewer", "srn%3Asoracom%3A%3A%3ARole%3Ax")
+    replies = [boss.ask("GET", f"/operators/OP/roles/{role_id}/versions") for role_id in asked]
+    assert [refused(reply) for reply in replies] == [(400, "COM0001")] * 2 + [(404, "MNR0010")] * 2
 
 
 def test_conditions_see_the_call(boss: Caller, name: str) -> None:

@@ -41,8 +41,7 @@ time of the right type need not be one there is."""
 OF_DATA = re.compile(
     r"^/(data|files|stats|bills|payment_statements|downloads|healthz|metrics|openapi|docs)|/data(/|$)|/export$"
 )
-"""Paths of data, files, exports and pages. What people and devices are managed with is driven route by route in
-`test_authorization` and `test_operators_apart`; generated calls to it take minutes."""
+"""Paths of data, files, exports and pages; `test_generated_calls` has what people and devices are managed with."""
 
 NEVER = {"exportBilling", "exportLatestBilling", "exportPaymentStatement"}
 """There are no bills."""

@@ -1,16 +1,14 @@
 """Sessions over the wire: set, listed and removed through the API, and beside the server by the command line."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from people import minori
 from serving import Server
 from wire.asking import Reply, ask
 
@@ -130,11 +128,6 @@ def test_the_longest_match_wins_at_the_door(api: Api, server: Server) -> None:
     assert post(server, "127.44.0.5").status_code == 201
     assert (stored(api, wide), stored(api, narrow)) == (2, 1)
     assert api("DELETE", "/minori/sessions/127.44.0.0%2F16").status == 204
-
-
-def minori(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [str(Path(sys.executable).with_name("minori")), *words, "--data-dir", str(server.data_dir)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def wait_for(holds: Callable[[], bool]) -> None:

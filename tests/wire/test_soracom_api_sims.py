@@ -9,6 +9,7 @@ from soracom_api.apis import QueryApi, SimApi, SubscriberApi  # type: ignore[imp
 from soracom_api.exceptions import ApiException, NotFoundException  # type: ignore[import-untyped]  # the package ships no types
 from soracom_api.models import (  # type: ignore[import-untyped]  # the package ships no types
     CreateSimRequest,
+    RegisterSimRequest,
     RegisterSubscribersRequest,
     SetGroupRequest,
     TagUpdateRequest,
@@ -141,3 +142,34 @@ def test_it_registers_a_sim_of_its_own_once(client: Any) -> None:
     with pytest.raises(ApiException) as again:
         SubscriberApi(client).register_subscriber(REGISTERED, request)
     assert again.value.status == 400
+
+
+def test_it_registers_a_sim_by_its_sim_id_into_a_group_once(client: Any) -> None:
+    group_id = SubscriberApi(client).get_subscriber("001010000000001").group_id
+    tags = [TagUpdateRequest(tag_name="name", tag_value="own")]
+    request = RegisterSimRequest(registration_secret="12345", group_id=group_id, tags=tags)
+    sim = SimApi(client).register_sim("8981100000000099999", request)
+    assert (sim.sim_id, sim.type, sim.group_id, sim.tags["name"]) == ("8981100000000099999", "uicc", group_id, "own")
+    with pytest.raises(ApiException) as again:
+        SimApi(client).register_sim("8981100000000099999", request)
+    assert again.value.status == 400
+
+
+def test_it_switches_a_sim_by_both_of_its_names(client: Any, sims: list[Any]) -> None:
+    sim, by_id, by_imsi = sims[4], SimApi(client), SubscriberApi(client)
+    for call, status in (
+        (by_id.deactivate_sim, "inactive"),
+        (by_id.set_sim_to_standby, "standby"),
+        (by_id.suspend_sim, "suspended"),
+        (by_id.activate_sim, "active"),
+    ):
+        assert call(sim.sim_id).status == by_imsi.get_subscriber(sim.imsi).status == status
+    for call, status in (
+        (by_imsi.deactivate_subscriber, "inactive"),
+        (by_imsi.set_subscriber_to_standby, "standby"),
+        (by_imsi.suspend_subscriber, "suspended"),
+        (by_imsi.activate_subscriber, "active"),
+    ):
+        assert call(sim.imsi).status == by_id.get_sim(sim.sim_id).status == status
+    assert by_id.enable_sim_termination(sim.sim_id).termination_enabled is True
+    assert by_imsi.disable_termination(sim.imsi).termination_enabled is False

@@ -43,6 +43,10 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.NameTaken: (400, "MNR0031"),
     errors.LimitReached: (400, "MNR0032"),
     errors.RoleInUse: (400, "MNR0033"),
+    errors.FactorNeeded: (401, "MNR0041"),
+    errors.FactorUnfit: (400, "MNR0042"),
+    errors.ResetRefused: (403, "MNR0043"),
+    errors.SwitchRefused: (400, "MNR0044"),
 }
 """Every error that a request can meet: status and code. `MNR` codes are ours."""
 
@@ -62,6 +66,7 @@ KEPT = (
     *("scope", "prefix", "from", "to", "sort", "limit", "resource_type"),
     *("tag_name", "tag_value", "tag_value_match_mode"),
     *("status_filter", "speed_class_filter", "serial_number_filter"),
+    *("api_kind", "from_epoch_ms", "to_epoch_ms"),
     *("group", "session_status", "search_type", *SOUGHT),
 )
 """Conditions of a request that the link to the next page carries on."""

@@ -3,6 +3,7 @@
 No framework stands between: every answer, good or bad, leaves through one place.
 """
 
+import time
 from collections.abc import Callable
 
 import structlog
@@ -15,6 +16,8 @@ from minori.api.site import Site
 from minori.errors import Error, MethodNotAllowed, NotFound
 from minori.http.application import Application, ClientGone
 from minori.http.exchange import Answer, Call, Request
+from minori.model.account import Coverage, account_of, coverage_of_host
+from minori.model.audit import AuditEntry
 from minori.observe.metrics import Metrics
 
 API = "/v1"
@@ -22,18 +25,31 @@ API = "/v1"
 PATH_LOGGED = 200
 """Characters of a path that a log line holds at most."""
 
+PATH_KEPT = 2048
+"""Characters of a path that the audit log holds at most (our choice)."""
+
 _log = structlog.get_logger()
 
 
 class Api(Application):
     """The API and the pages beside it, for one server.
 
+    `coverage` is whose data it shows, whatever the host; without one the host of each request says so.
     With `log_requests` every answer is logged at level debug: what was asked without its query, and the status.
     """
 
     listener = "api"
 
-    def __init__(self, services: Services, site: Site, metrics: Metrics, *, log_requests: bool = False) -> None:
+    def __init__(
+        self,
+        services: Services,
+        site: Site,
+        metrics: Metrics,
+        *,
+        coverage: Coverage | None = None,
+        log_requests: bool = False,
+    ) -> None:
+        self._coverage = coverage
         self._log_requests = log_requests
         self._services = services
         self._site = site
@@ -61,11 +77,12 @@ class Api(Application):
 
     async def answer(self, path: str, request: Request) -> Answer:
         """The answer to a request for a raw path. Raises `ClientGone`, and nothing else."""
-        operation, path_logged = "none", path[:PATH_LOGGED]
+        operation, template, path_logged = "none", "", path[:PATH_LOGGED]
+        began = time.time_ns() // 1_000_000
         try:
             if path.startswith(API) and path[len(API) : len(API) + 1] in ("/", ""):
                 route, request.params = routes.find(request.method, path[len(API) :])
-                operation = route.operation
+                operation, template = route.operation, route.template
                 answer = await self._operate(route, request)
             elif path.startswith(downloads.PREFIX):
                 operation, path_logged = "downloadFile", downloads.PREFIX
@@ -81,6 +98,7 @@ class Api(Application):
             _log.exception("request failed", operation=operation)
             answer = INTERNAL
         self._count(operation, answer.status)
+        self._note(request, path, template, began, answer.status)
         if self._log_requests:
             asked = {"operation": operation, "method": request.method, "path": path_logged}
             _log.debug("answered", **asked, status=answer.status)
@@ -94,8 +112,11 @@ class Api(Application):
         if isinstance(route, routes.OpenRoute):
             return await route.handler(self._services, request)
         principal = self._services.access.authenticate(request.header(API_KEY), request.header(TOKEN))
+        request.caller = principal
         self._services.access.authorize(principal, route.permission, context(principal, request))
-        return await route.handler(self._services, Call(principal, request))
+        coverage = self._coverage or coverage_of_host(request.header(b"host"))
+        account = account_of(principal.operator_id, coverage)
+        return await route.handler(self._services, Call(principal, request, account))
 
     async def _download(self, request: Request, path: str) -> Answer:
         answer = await downloads.download(self._services, request, path)
@@ -110,6 +131,20 @@ class Api(Application):
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowed(("GET", "HEAD"))
         return page()
+
+    def _note(self, request: Request, path: str, template: str, began: int, status: int) -> None:
+        """Write an operation down in the audit log of whose call it was; `began` is UNIX ms.
+
+        One that concerns another operator, too, is written down in both logs.
+        """
+        caller, claimed = request.caller, request.claimed
+        what = (request.address, request.method, API + template, path[:PATH_KEPT], began, status)
+        if caller is not None:
+            entry = AuditEntry(caller.operator_id, caller.user_name, *what)
+            self._services.audit.record(entry, is_proven=True)
+        if claimed is not None and (caller is None or claimed.operator_id != caller.operator_id):
+            entry = AuditEntry(claimed.operator_id, claimed.user_name, *what)
+            self._services.audit.record(entry, is_proven=False)
 
     def _count(self, operation: str, status: int) -> None:
         key = (operation, status)

@@ -67,7 +67,7 @@ async def get_data_entries_by_category(services: Services, call: Call) -> Answer
     category = request.params["category"]
     key = request.query("last_evaluated_key")
     after = None if key is None else paging.parse_category_key(key)
-    found = await services.data.category(call.principal.operator_id, category, parameters.time_range(request), after)
+    found = await services.data.category(call.account, category, parameters.time_range(request), after)
     next_key = None if found.next_after is None else paging.category_key(found.next_after)
     return page(join_mixed(found.rows), request, ("data", "categories", category), next_key)
 
@@ -106,7 +106,7 @@ async def _entries(
     services: Services, call: Call, kind: ResourceType, resource_id: str, path: tuple[str, ...]
 ) -> Answer:
     request = call.request
-    resource = Resource(call.principal.operator_id, kind, parameters.checked_id(resource_id))
+    resource = Resource(call.account, kind, parameters.checked_id(resource_id))
     key = request.query("last_evaluated_key")
     after = None if key is None else paging.parse_entry_key(key)
     found = await services.data.entries(resource, parameters.time_range(request), after)
@@ -120,7 +120,7 @@ async def _resources(services: Services, call: Call, path: tuple[str, ...]) -> A
     kind = None if text is None else parameters.resource_type(text)
     after = None if key is None else paging.parse_resource_key(key, kind)
     limit = parameters.limit(request, RESOURCES_LIMIT, RESOURCES_LARGEST)
-    found = await services.data.resources(call.principal.operator_id, kind, after, limit)
+    found = await services.data.resources(call.account, kind, after, limit)
     last = found.resources[-1].resource if found.more and found.resources else None
     next_key = None if last is None else paging.resource_key(last.type, last.id)
     return page(encode_json([_shown(metadata) for metadata in found.resources]), request, path, next_key)
@@ -137,12 +137,12 @@ def _shown(metadata: ResourceMetadata) -> dict[str, object]:
 
 def _resource(call: Call) -> Resource:
     params = call.request.params
-    return parameters.resource(call.principal.operator_id, params["resource_type"], params["resource_id"])
+    return parameters.resource(call.account, params["resource_type"], params["resource_id"])
 
 
 def _camera(call: Call) -> Resource:
     device_id = parameters.checked_id(call.request.params["device_id"])
-    return Resource(call.principal.operator_id, ResourceType.SORA_CAM, device_id)
+    return Resource(call.account, ResourceType.SORA_CAM, device_id)
 
 
 async def _payload(services: Services, request: Request) -> Payload:

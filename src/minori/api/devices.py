@@ -31,7 +31,7 @@ class DeviceOperations:
         request, wanted = call.request, selection.tag_filter(call.request)
         limit = LARGEST if request.query("limit") == "-1" else parameters.limit(request, LARGEST, LARGEST)
         after = parse_file_key(request.query("last_evaluated_key") or "")
-        found = services.devices.page(call.principal.operator_id, self._kind, wanted, after, limit + 1)
+        found = services.devices.page(call.account, self._kind, wanted, after, limit + 1)
         next_key = file_key(found[limit - 1].device_id) if len(found) > limit else None
         return page(encode_json([device_members(one) for one in found[:limit]]), request, self._path, next_key)
 
@@ -41,10 +41,10 @@ class DeviceOperations:
 
     async def register(self, services: Services, call: Call) -> Answer:
         """A device that has an id of its network or maker already."""
-        operator_id, kind, device_id = self._which(call)
+        account, kind, device_id = self._which(call)
         wanted = parse_registration(await call.request.body(BODY_BYTES))
         checked = parameters.checked_id(device_id)
-        return _shown(await services.devices.register(operator_id, kind, checked, wanted), 201)
+        return _shown(await services.devices.register(account, kind, checked, wanted), 201)
 
     async def delete(self, services: Services, call: Call) -> Answer:
         """The device is gone; its entries stay."""
@@ -71,7 +71,7 @@ class DeviceOperations:
         return EMPTY
 
     def _which(self, call: Call) -> tuple[str, ResourceType, str]:
-        return call.principal.operator_id, self._kind, call.request.params["device_id"]
+        return call.account, self._kind, call.request.params["device_id"]
 
 
 INVENTORY = DeviceOperations(ResourceType.DEVICE, "devices")
@@ -83,7 +83,7 @@ CAMERA = DeviceOperations(ResourceType.SORA_CAM, "sora_cam", "devices")
 async def create_device(services: Services, call: Call) -> Answer:
     """createDevice: a new Inventory device, with the key and secret that are shown this once."""
     wanted = parse_new_device(await call.request.body(BODY_BYTES))
-    device, pair = await services.devices.create(call.principal.operator_id, wanted)
+    device, pair = await services.devices.create(call.account, wanted)
     key = {"deviceKeyId": pair.device_key_id, "deviceSecret": pair.device_secret}
     return Answer(201, msgspec.json.encode(device_members(device) | key))
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from minori.api import downloads
+from minori.api.operators import own
 from minori.api.services import Services
 from minori.codec.entry import encode_json
 from minori.codec.exports import parse_data_export, parse_statistics_export
@@ -40,7 +41,7 @@ async def export_data_entries(services: Services, call: Call) -> Answer:
 
 async def export_harvest_statistics(services: Services, call: Call) -> Answer:
     """exportHarvestStats: how often each subscriber wrote, as CSV."""
-    _check_operator(call)
+    own(call)
     wanted = parse_statistics_export(await call.request.body(BODY_BYTES))
     return await _export(services, call, EXPORT_HARVEST, msgspec.to_builtins(wanted), "harvest-stats")
 
@@ -51,7 +52,7 @@ async def export_subscribers(services: Services, call: Call) -> Answer:
 
 
 async def _export_foreign_statistics(operation: str, name: str, services: Services, call: Call) -> Answer:
-    _check_operator(call)
+    own(call)
     parse_statistics_export(await call.request.body(BODY_BYTES))
     return await _export(services, call, operation, {}, name)
 
@@ -73,7 +74,7 @@ async def export_bill(
 
 async def get_exported_file(services: Services, call: Call) -> Answer:
     """getExportedFile: how far an export is, and where its file is once it is done."""
-    job, output = services.exports.job(call.principal.operator_id, call.request.params["exported_file_id"])
+    job, output = services.exports.job(call.account, call.request.params["exported_file_id"])
     told: dict[str, Any] = {"status": job.status, "exportedEntries": job.entries if output is None else output.entries}
     if output is not None and output.scanned:
         told["scannedEntries"] = output.scanned
@@ -97,7 +98,7 @@ async def _export(
         raise InvalidParameter("export_mode must be sync or async")
     filename = f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{written}"
     exports = services.exports
-    export_id = await exports.submit(call.principal.operator_id, operation, parameters, filename, written.media_type)
+    export_id = await exports.submit(call.account, operation, parameters, filename, written.media_type)
     if mode == "async":
         # The slash is doubled in the documented answer.
         told = {"exportedFileId": export_id, "exportedFilePath": f"//files/exported/{export_id}"}
@@ -115,8 +116,3 @@ def _url(services: Services, request: Request, job: ExportJob) -> str:
     link = downloads.link(services.links, job.blob_id or "", job.filename, seconds)
     host = request.header(b"host") or ""
     return f"http://{host}{link}" if _host(host) else link
-
-
-def _check_operator(call: Call) -> None:
-    if call.request.params["operator_id"] != call.principal.operator_id:
-        raise NotFound("There is no such operator")

@@ -92,7 +92,7 @@ async def delete_directory(services: Services, call: Call) -> Answer:
 
 def _owner(call: Call, scope: str) -> str:
     if scope == PRIVATE:
-        return call.principal.operator_id
+        return call.account
     if scope == PUBLIC:
         return PUBLIC
     raise NotFound("There is no such scope; use private or public")

@@ -21,7 +21,7 @@ async def list_groups(services: Services, call: Call) -> Answer:
     request = call.request
     limit = parameters.limit(request, LARGEST, LARGEST)
     after = request.query("last_evaluated_key") or ""
-    found = services.groups.page(call.principal.operator_id, selection.tag_filter(request), after, limit + 1)
+    found = services.groups.page(call.account, selection.tag_filter(request), after, limit + 1)
     next_key = found[limit - 1].group_id if len(found) > limit else None
     return page(encode_groups(found[:limit]), request, ("groups",), next_key)
 
@@ -29,7 +29,7 @@ async def list_groups(services: Services, call: Call) -> Answer:
 async def create_group(services: Services, call: Call) -> Answer:
     """createGroup: a new group with tags and options; 201 (spec)."""
     tags, configuration = parse_new_group(await call.request.body(BODY_BYTES))
-    group = await services.groups.create(call.principal.operator_id, tags, configuration)
+    group = await services.groups.create(call.account, tags, configuration)
     return Answer(201, encode_group(group))
 
 
@@ -88,4 +88,4 @@ async def list_subscribers(services: Services, call: Call) -> Answer:
 
 
 def _which(call: Call) -> tuple[str, str]:
-    return call.principal.operator_id, call.request.params["group_id"]
+    return call.account, call.request.params["group_id"]

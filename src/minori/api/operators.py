@@ -4,7 +4,7 @@ from minori.api.answers import EMPTY
 from minori.api.services import Services
 from minori.codec.body import parse_body
 from minori.codec.entry import encode_json
-from minori.codec.people import ChangedPassword, show_key, show_operator
+from minori.codec.people import ChangedPassword, FactorCode, RevokedFactor, show_key, show_operator
 from minori.errors import NotFound
 from minori.http.exchange import Answer, Call
 from minori.model.registry import AuthKey, Principal
@@ -55,6 +55,38 @@ async def revoke_operator_auth_tokens(services: Services, call: Call) -> Answer:
     """revokeOperatorAuthTokens: every token of the root user ends, that of the call too."""
     await services.people.end_tokens(Principal(own(call)))
     return EMPTY
+
+
+async def get_mfa_status(services: Services, call: Call) -> Answer:
+    """getMFAStatus: how far the root user's second factor is."""
+    return status_answer(services, Principal(own(call)))
+
+
+async def enable_mfa(services: Services, call: Call) -> Answer:
+    """enableMFA: a second factor for the root user, which is asked for once it is verified."""
+    return Answer(200, encode_json({"totpUri": await services.access.second_factors.set_up(Principal(own(call)))}))
+
+
+async def verify_mfa(services: Services, call: Call) -> Answer:
+    """verifyMFA: from now on it is asked for; the backup codes are shown this once."""
+    owner = Principal(own(call))
+    body = parse_body(await call.request.body(BODY_BYTES), FactorCode)
+    codes = await services.access.second_factors.confirm(owner, body.code)
+    return Answer(200, encode_json({"backupCodes": codes}))
+
+
+async def revoke_mfa(services: Services, call: Call) -> Answer:
+    """revokeMFA: the root user's second factor ends; a password in the body must be right."""
+    operator_id = own(call)
+    sent = await call.request.body(BODY_BYTES)
+    body = parse_body(sent, RevokedFactor) if sent.strip() else RevokedFactor()
+    await services.accounts.remove_root_factor(operator_id, body.password, call.request.address)
+    return EMPTY
+
+
+def status_answer(services: Services, owner: Principal) -> Answer:
+    """How far somebody's second factor is."""
+    return Answer(200, encode_json({"status": services.access.second_factors.status(owner)}))
 
 
 def keys_answer(services: Services, keys: list[AuthKey]) -> Answer:

@@ -28,9 +28,9 @@ def decode_segment(raw: str) -> str:
     return text
 
 
-def resource(operator_id: str, kind: str, resource_id: str) -> Resource:
+def resource(account: str, kind: str, resource_id: str) -> Resource:
     """The resource that a path names."""
-    return Resource(operator_id, resource_type(kind), checked_id(resource_id))
+    return Resource(account, resource_type(kind), checked_id(resource_id))
 
 
 def resource_type(text: str) -> ResourceType:
@@ -80,15 +80,18 @@ def integer(request: Request, name: str) -> int:
     return _integer(name, text)
 
 
+def bounds(request: Request, earliest: str, latest: str) -> tuple[int, int]:
+    """Both ends of a range of times under these names, included. Raises `InvalidParameter`."""
+    return _bounds(parse_query(request.query_string), earliest, latest)
+
+
 def _time_range(query_string: bytes) -> TimeRange:
     query = parse_query(query_string)
-    first, last = _bound(query, "from", 0), _bound(query, "to", MAX_TIME)
+    first, last = _bounds(query, "from", "to")
     sort = query.get("sort", "desc")
     if sort not in ("asc", "desc"):
         _invalid("sort must be asc or desc")
-    if last < 0 or first > MAX_TIME:
-        first, last = 1, 0
-    return TimeRange(max(first, 0), min(last, MAX_TIME), sort == "desc", _limit(query, DEFAULT_LIMIT, PAGE_LIMIT))
+    return TimeRange(first, last, sort == "desc", _limit(query, DEFAULT_LIMIT, PAGE_LIMIT))
 
 
 _remembered_range = lru_cache(REMEMBERED)(_time_range)
@@ -102,6 +105,11 @@ def _limit(query: Mapping[str, str], default: int, largest: int) -> int:
     if value < 1:
         _invalid("limit must be a whole number of at least 1")
     return min(value, largest)
+
+
+def _bounds(query: Mapping[str, str], earliest: str, latest: str) -> tuple[int, int]:
+    first, last = _bound(query, earliest, 0), _bound(query, latest, MAX_TIME)
+    return (1, 0) if last < 0 or first > MAX_TIME else (max(first, 0), min(last, MAX_TIME))
 
 
 def _bound(query: Mapping[str, str], name: str, default: int) -> int:

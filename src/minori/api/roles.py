@@ -7,11 +7,14 @@ from minori.api.users import shown
 from minori.codec.body import parse_body
 from minori.codec.entry import encode_json
 from minori.codec.people import Attached, RoleBody, list_role, show_role
-from minori.errors import InvalidParameter
+from minori.errors import InvalidParameter, NotFound
 from minori.http.exchange import Answer, Call
 
 OWNERS = ("operator", "soracom", "all")
 """Whose roles are listed (spec). Soracom's own are not here, so that there are none of `soracom` (our choice)."""
+
+SORACOM = "srn:soracom:::Role:"
+"""How the ids of Soracom's own roles begin (spec)."""
 
 
 async def list_roles(services: Services, call: Call) -> Answer:
@@ -79,6 +82,13 @@ async def detach_role(services: Services, call: Call) -> Answer:
     operator_id, role_id = _named(call)
     await services.people.detach_role(operator_id, call.request.params["user_name"], role_id)
     return Answer(200)
+
+
+async def list_role_versions(_: Services, call: Call) -> Answer:
+    """listRoleVersions: of roles of Soracom alone, which there are none of here: 404; of any other 400 (both spec)."""
+    if _named(call)[1].startswith(SORACOM):
+        raise NotFound("There is no such role of Soracom; Minori has none of them")
+    raise InvalidParameter(f"Only roles of Soracom have versions; role_id must begin with {SORACOM}")
 
 
 def _named(call: Call) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from msgspec import Struct
 
 from minori.api import (
+    audit,
     auth,
     data,
     devices,
@@ -94,6 +95,7 @@ SESSION = "/minori/sessions/{network}"
 ROUTES: tuple[AnyRoute, ...] = (
     OpenRoute("POST", "/auth", "Auth:auth", auth.auth),
     Route("POST", "/auth/logout", "Auth:logout", auth.logout),
+    Route("POST", "/auth/switch_user", "Auth:switchUser", auth.switch_user),
     OpenRoute("POST", "/operators/{operator_id}/token", "Operator:generateAuthToken", auth.generate_auth_token),
     OpenRoute(
         "POST", "/auth/password_reset_token/issue", "Auth:issuePasswordResetToken", auth.issue_password_reset_token
@@ -112,6 +114,16 @@ ROUTES: tuple[AnyRoute, ...] = (
         operators.delete_operator_auth_key,
     ),
     Route("DELETE", f"{OPERATOR}/tokens", "Operator:revokeOperatorAuthTokens", operators.revoke_operator_auth_tokens),
+    Route("GET", f"{OPERATOR}/mfa", "Operator:getMFAStatus", operators.get_mfa_status),
+    Route("POST", f"{OPERATOR}/mfa", "Operator:enableMFA", operators.enable_mfa),
+    Route("DELETE", f"{OPERATOR}/mfa", "Operator:revokeMFA", operators.revoke_mfa),
+    Route("POST", f"{OPERATOR}/mfa/verify", "Operator:verifyMFA", operators.verify_mfa),
+    OpenRoute(
+        "POST", "/operators/mfa_revoke_token/issue", "Operator:issueMFARevokingToken", auth.issue_mfa_revoking_token
+    ),
+    OpenRoute(
+        "POST", "/operators/mfa_revoke_token/verify", "Operator:verifyMFARevokingToken", auth.verify_mfa_revoking_token
+    ),
     Route("GET", f"{OPERATOR}/users", "User:listUsers", users.list_users),
     Route("GET", DEFAULTS, "User:getDefaultPermissions", users.get_default_permissions),
     Route("PUT", DEFAULTS, "User:updateDefaultPermissions", users.update_default_permissions),
@@ -131,6 +143,13 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route("GET", f"{USER}/permission", "User:getUserPermission", users.get_user_permission),
     Route("PUT", f"{USER}/permission", "User:updateUserPermission", users.update_user_permission),
     Route("DELETE", f"{USER}/permission", "User:deleteUserPermission", users.delete_user_permission),
+    Route("GET", f"{USER}/trust_policy", "User:getUserTrustPolicy", users.get_user_trust_policy),
+    Route("PUT", f"{USER}/trust_policy", "User:updateUserTrustPolicy", users.update_user_trust_policy),
+    Route("DELETE", f"{USER}/trust_policy", "User:deleteUserTrustPolicy", users.delete_user_trust_policy),
+    Route("GET", f"{USER}/mfa", "User:getUserMFAStatus", users.get_user_mfa_status),
+    Route("POST", f"{USER}/mfa", "User:enableUserMFA", users.enable_user_mfa),
+    Route("DELETE", f"{USER}/mfa", "User:revokeUserMFA", users.revoke_user_mfa),
+    Route("POST", f"{USER}/mfa/verify", "User:verifyUserMFA", users.verify_user_mfa),
     Route("DELETE", f"{USER}/tokens", "User:revokeUserAuthTokens", users.revoke_user_auth_tokens),
     Route("GET", f"{USER}/roles", "Role:listUserRoles", roles.list_user_roles),
     Route("POST", f"{USER}/roles", "Role:attachRole", roles.attach_role),
@@ -141,6 +160,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route("PUT", ROLE, "Role:updateRole", roles.update_role),
     Route("DELETE", ROLE, "Role:deleteRole", roles.delete_role),
     Route("GET", f"{ROLE}/users", "Role:listRoleAttachedUsers", roles.list_role_attached_users),
+    Route("GET", f"{ROLE}/versions", "Role:listRoleVersions", roles.list_role_versions),
     ReadRoute("GET", "/data/resources", "DataEntry:listDataSourceResources", data.list_data_source_resources),
     ReadRoute(
         "GET", "/data/metadata/resources", "DataEntry:listDataResourceMetadata", data.list_data_resource_metadata
@@ -238,6 +258,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         "SoraCam:updateSoraCamDeviceDataEntry",
         data.update_camera_entry,
     ),
+    Route("GET", "/audit_logs/api", "AuditLog:getApiAuditLogs", audit.get_api_audit_logs),
     Route("GET", "/groups", "Group:listGroups", groups.list_groups),
     Route("POST", "/groups", "Group:createGroup", groups.create_group),
     Route("GET", GROUP, "Group:getGroup", groups.get_group),

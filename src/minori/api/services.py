@@ -5,6 +5,7 @@ from msgspec import Struct
 from minori.config.settings import Exports, Files, Limits
 from minori.service.access import AccessService
 from minori.service.accounts import Accounts
+from minori.service.audit import AuditService
 from minori.service.data import DataService
 from minori.service.devices import DeviceService
 from minori.service.exports import ExportService
@@ -40,3 +41,4 @@ class Services(Struct, frozen=True):
     devices: DeviceService
     groups: GroupService
     sessions: SessionService
+    audit: AuditService

@@ -21,7 +21,7 @@ async def list_sessions(services: Services, call: Call) -> Answer:
     request = call.request
     limit = parameters.limit(request, DEFAULT, LARGEST)
     after = parse_file_key(request.query("last_evaluated_key") or "")
-    found = services.sessions.page(call.principal.operator_id, after, limit + 1)
+    found = services.sessions.page(call.account, after, limit + 1)
     next_key = file_key(found[limit - 1][0].network) if len(found) > limit else None
     body = encode_json([session_members(session, sim) for session, sim in found[:limit]])
     return page(body, request, ("minori", "sessions"), next_key)
@@ -46,4 +46,4 @@ async def delete_session(services: Services, call: Call) -> Answer:
 
 
 def _which(call: Call) -> tuple[str, str]:
-    return call.principal.operator_id, call.request.params["network"]
+    return call.account, call.request.params["network"]

@@ -37,31 +37,31 @@ class SimView:
 
     async def get(self, services: Services, call: Call) -> Answer:
         """getSim, getSubscriber."""
-        return self.shown(services.sims.get(call.principal.operator_id, *self._which(call)))
+        return self.shown(services.sims.get(call.account, *self._which(call)))
 
     async def register(self, services: Services, call: Call) -> Answer:
         """registerSim, registerSubscriber: a SIM that exists elsewhere becomes the operator's."""
         wanted = parse_registration(await call.request.body(BODY_BYTES))
-        return self.shown(await services.sims.register(call.principal.operator_id, *self._which(call), wanted), 201)
+        return self.shown(await services.sims.register(call.account, *self._which(call), wanted), 201)
 
     async def set_group(self, services: Services, call: Call) -> Answer:
         """setSimGroup, setGroup."""
         group_id = parse_membership(await call.request.body(BODY_BYTES))
-        return self.shown(await services.sims.set_group(call.principal.operator_id, *self._which(call), group_id))
+        return self.shown(await services.sims.set_group(call.account, *self._which(call), group_id))
 
     async def unset_group(self, services: Services, call: Call) -> Answer:
         """unsetSimGroup, unsetGroup; a body means nothing here."""
-        return self.shown(await services.sims.unset_group(call.principal.operator_id, *self._which(call)))
+        return self.shown(await services.sims.unset_group(call.account, *self._which(call)))
 
     async def put_tags(self, services: Services, call: Call) -> Answer:
         """putSimTags, putSubscriberTags: named tags are added or replaced, the others stay."""
         tags = parse_tags(await call.request.body(BODY_BYTES))
-        return self.shown(await services.sims.put_tags(call.principal.operator_id, *self._which(call), tags))
+        return self.shown(await services.sims.put_tags(call.account, *self._which(call), tags))
 
     async def delete_tag(self, services: Services, call: Call) -> Answer:
         """deleteSimTag, deleteSubscriberTag."""
         tag = call.request.params["tag_name"]
-        await services.sims.delete_tag(call.principal.operator_id, *self._which(call), tag)
+        await services.sims.delete_tag(call.account, *self._which(call), tag)
         return EMPTY
 
     async def activate(self, services: Services, call: Call) -> Answer:
@@ -96,12 +96,12 @@ class SimView:
         """A page of the operator's SIMs that `wanted` fits, in order of this view's name, which is the next key."""
         limit = parameters.limit(call.request, LARGEST, LARGEST)
         after = call.request.query("last_evaluated_key") or ""
-        found = await services.sims.page(call.principal.operator_id, self._by, wanted, after, limit)
+        found = await services.sims.page(call.account, self._by, wanted, after, limit)
         return self._page(found, call, path)
 
     async def found(self, services: Services, call: Call, path: tuple[str, ...]) -> Answer:
         """A page of the operator's SIMs that a search finds, in order of this view's name, which is the next key."""
-        operator_id = call.principal.operator_id
+        operator_id = call.account
         wanted, groups = selection.sim_search(call.request)
         if groups:
             wanted = replace(wanted, groups=services.sims.groups_named(operator_id, groups))
@@ -117,11 +117,11 @@ class SimView:
         return page(encode_json([self._members(sim) for sim in found.sims]), call.request, path, found.next_after)
 
     async def _set_status(self, services: Services, call: Call, status: SimStatus) -> Answer:
-        return self.shown(await services.sims.set_status(call.principal.operator_id, *self._which(call), status))
+        return self.shown(await services.sims.set_status(call.account, *self._which(call), status))
 
     async def _let_terminate(self, services: Services, call: Call, *, enabled: bool) -> Answer:
         which = self._which(call)
-        return self.shown(await services.sims.enable_termination(call.principal.operator_id, *which, enabled=enabled))
+        return self.shown(await services.sims.enable_termination(call.account, *which, enabled=enabled))
 
     def _which(self, call: Call) -> tuple[SimName, str]:
         return self._by, call.request.params[self._parameter]
@@ -133,7 +133,7 @@ SIM = SimView(SimName.SIM_ID, "sim_id", sim_members)
 async def create_sim(services: Services, call: Call) -> Answer:
     """createSim: a new virtual SIM."""
     subscription = parse_virtual_sim(await call.request.body(BODY_BYTES))
-    return SIM.shown(await services.sims.create(call.principal.operator_id, subscription), 201)
+    return SIM.shown(await services.sims.create(call.account, subscription), 201)
 
 
 async def list_sims(services: Services, call: Call) -> Answer:

@@ -3,10 +3,11 @@
 import re
 
 from minori.api import parameters
+from minori.api.operators import own
 from minori.api.services import Services
 from minori.codec.entry import encode_json
 from minori.codec.exports import statistics_range
-from minori.errors import InvalidParameter, NotFound
+from minori.errors import InvalidParameter
 from minori.http.exchange import Answer, Call
 from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Period
@@ -24,7 +25,7 @@ async def get_harvest_statistics(services: Services, call: Call) -> Answer:
         raise InvalidParameter(f"period must be one of {', '.join(Period)}")
     first, last = parameters.integer(request, "from"), parameters.integer(request, "to")
     wanted = statistics_range(first, last, Period(text))
-    subscriber = Resource(call.principal.operator_id, ResourceType.SUBSCRIBER, imsi)
+    subscriber = Resource(call.account, ResourceType.SUBSCRIBER, imsi)
     writes = await services.statistics.writes(subscriber, wanted)
     told = [{"unixtime": second, "harvestStatsMap": {WRITE: {"count": count}}} for second, count in writes.items()]
     return Answer(200, encode_json(told))
@@ -32,11 +33,9 @@ async def get_harvest_statistics(services: Services, call: Call) -> Answer:
 
 async def get_exported_data_statistics(services: Services, call: Call) -> Answer:
     """getHarvestExportedDataStats: bytes of data entries exported in a month, this one if none is named."""
-    operator_id = call.request.params["operator_id"]
-    if operator_id != call.principal.operator_id:
-        raise NotFound("There is no such operator")
+    own(call)
     month = call.request.query("year_month") or services.statistics.this_month()
     if not _month(month):
         raise InvalidParameter("year_month must be a year and a month in digits, such as 202511")
-    exported = await services.statistics.exported_bytes(operator_id, month)
+    exported = await services.statistics.exported_bytes(call.account, month)
     return Answer(200, encode_json({"yearMonth": month, "exportedBytes": exported}))

@@ -1,7 +1,7 @@
 """SAM users over REST, with their passwords, keys, rights and tokens. The oddities of statuses are the spec's."""
 
 from minori.api.answers import EMPTY
-from minori.api.operators import BODY_BYTES, keys_answer, own
+from minori.api.operators import BODY_BYTES, keys_answer, own, status_answer
 from minori.api.services import Services
 from minori.codec.body import parse_body
 from minori.codec.entry import encode_json
@@ -9,8 +9,10 @@ from minori.codec.people import (
     ChangedPassword,
     DefaultPermissions,
     Described,
+    FactorCode,
     NewPassword,
     Permitted,
+    Trusted,
     UserShown,
     show_key,
     show_user,
@@ -18,6 +20,9 @@ from minori.codec.people import (
 from minori.errors import NotFound
 from minori.http.exchange import Answer, Call
 from minori.model.registry import Principal, User
+
+NOTHING = '{"statements":[]}'
+"""The permission document of a user who has got none."""
 
 
 async def list_users(services: Services, call: Call) -> Answer:
@@ -102,9 +107,11 @@ async def delete_user_password(services: Services, call: Call) -> Answer:
 
 
 async def get_user_permission(services: Services, call: Call) -> Answer:
-    """getUserPermission: the user's own document, as text (spec)."""
+    """getUserPermission: the user's own document, as text (spec); clients demand one, so without it one that allows
+    nothing (our choice).
+    """
     permission = _user(services, call).permission
-    return Answer(200, encode_json({} if permission is None else {"permission": permission}))
+    return Answer(200, encode_json({"permission": NOTHING if permission is None else permission}))
 
 
 async def update_user_permission(services: Services, call: Call) -> Answer:
@@ -121,9 +128,56 @@ async def delete_user_permission(services: Services, call: Call) -> Answer:
     return EMPTY
 
 
+async def get_user_trust_policy(services: Services, call: Call) -> Answer:
+    """getUserTrustPolicy: who may switch to the user, as text."""
+    policy = _user(services, call).trust_policy
+    return Answer(200, encode_json({} if policy is None else {"trustPolicy": policy}))
+
+
+async def update_user_trust_policy(services: Services, call: Call) -> Answer:
+    """updateUserTrustPolicy: checked, and in force from the next switch on; 204 (spec)."""
+    named = _named(call)
+    body = parse_body(await call.request.body(BODY_BYTES), Trusted)
+    await services.people.trust(*named, body.trust_policy)
+    return EMPTY
+
+
+async def delete_user_trust_policy(services: Services, call: Call) -> Answer:
+    """deleteUserTrustPolicy: afterwards nobody may switch to the user, whether somebody might or not (our choice)."""
+    await services.people.trust(*_named(call), None)
+    return EMPTY
+
+
 async def revoke_user_auth_tokens(services: Services, call: Call) -> Answer:
     """revokeUserAuthTokens: every token of the user ends."""
     await services.people.end_tokens(Principal(*_named(call)))
+    return EMPTY
+
+
+async def get_user_mfa_status(services: Services, call: Call) -> Answer:
+    """getUserMFAStatus: how far the user's second factor is."""
+    user = _user(services, call)
+    return status_answer(services, Principal(user.operator_id, user.user_name))
+
+
+async def enable_user_mfa(services: Services, call: Call) -> Answer:
+    """enableUserMFA: a second factor for the user, which is asked for once it is verified."""
+    uri = await services.access.second_factors.set_up(Principal(*_named(call)))
+    return Answer(200, encode_json({"totpUri": uri}))
+
+
+async def verify_user_mfa(services: Services, call: Call) -> Answer:
+    """verifyUserMFA: from now on it is asked for; 204 and no backup codes (spec)."""
+    user = _user(services, call)
+    body = parse_body(await call.request.body(BODY_BYTES), FactorCode)
+    await services.access.second_factors.confirm(Principal(user.operator_id, user.user_name), body.code)
+    return EMPTY
+
+
+async def revoke_user_mfa(services: Services, call: Call) -> Answer:
+    """revokeUserMFA: afterwards the user has no second factor, whether he had one or not (our choice)."""
+    user = _user(services, call)
+    await services.access.second_factors.remove(Principal(user.operator_id, user.user_name))
     return EMPTY
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from minori.cli.stores import of_a_server, settings_of
 from minori.config.settings import Settings
-from minori.model.registry import Operator
+from minori.model.registry import Operator, ResetPurpose
 from minori.service.accounts import RESET_SECONDS, create_reset_token
 from minori.service.operators import Credentials, create_operator, find_operator, remove_operator
 from minori.storage.base import Catalog
@@ -42,6 +42,16 @@ Examples:
 
 The server sends no mail: hand the token to whoever is to choose the password. It works once and for an hour; older ones
 end. Setting the password ends every token of the root user.
+"""
+
+_RESET_MFA = """\b
+Examples:
+  minori operator reset-mfa plant@example.com
+  curl http://127.0.0.1:8080/v1/operators/mfa_revoke_token/verify -H 'Content-Type: application/json' \\
+    -d '{"email":"plant@example.com","password":"…","token":"…"}'
+
+The server sends no mail: hand the token to whoever lost the second factor, if you know who it is. With the password of
+the root user it removes his second factor; no backup code is needed. It works once and for an hour; older ones end.
 """
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -120,7 +130,20 @@ async def _remove(settings: Settings, name: str, *, is_sure: bool) -> None:
 @_json
 def reset_password(name: str, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
     """Print a token with which the root user's password can be set anew, without the old one."""
-    found, token = asyncio.run(_reset(settings_of(config, data_dir), name))
+    _print_token(ResetPurpose.PASSWORD, name, settings_of(config, data_dir), as_json=as_json)
+
+
+@operator.command(epilog=_RESET_MFA)
+@click.argument("name", metavar="ID|EMAIL")
+@of_a_server
+@_json
+def reset_mfa(name: str, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
+    """Print a token with which the root user's second factor can be removed, without its code."""
+    _print_token(ResetPurpose.SECOND_FACTOR, name, settings_of(config, data_dir), as_json=as_json)
+
+
+def _print_token(purpose: ResetPurpose, name: str, settings: Settings, *, as_json: bool) -> None:
+    found, token = asyncio.run(_reset(purpose, name, settings))
     if as_json:
         shown = {"operatorId": found.operator_id, "token": token, "expiresInSeconds": RESET_SECONDS}
         click.echo(msgspec.json.encode(shown))
@@ -128,10 +151,10 @@ def reset_password(name: str, config: str | None, data_dir: str | None, *, as_js
         click.echo(token)
 
 
-async def _reset(settings: Settings, name: str) -> tuple[Operator, str]:
+async def _reset(purpose: ResetPurpose, name: str, settings: Settings) -> tuple[Operator, str]:
     async with _catalog(settings) as catalog:
         found = await find_operator(catalog, name)
-        return found, await create_reset_token(catalog, found, int(time.time()))
+        return found, await create_reset_token(catalog, found, purpose, int(time.time()))
 
 
 @asynccontextmanager

@@ -37,9 +37,8 @@ def _option(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     explanation = setting.explanation.replace("`", "")
     if setting.kind is bool:
         return click.option(setting.flag or "", key, is_flag=True, default=None, help=explanation)
-    return click.option(
-        setting.flag or "", key, metavar=setting.form, help=f"{explanation}  [default: {setting.default}]"
-    )
+    metavar = setting.form or "|".join(setting.choices)
+    return click.option(setting.flag or "", key, metavar=metavar, help=f"{explanation}  [default: {setting.default}]")
 
 
 @click.command(epilog=_EPILOG)
@@ -49,6 +48,7 @@ def _option(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @_option("door_http")
 @_option("door_stream")
 @_option("door_unified")
+@_option("coverage")
 @_option("demo")
 def serve(config: str | None, **flags: str | bool | None) -> None:
     """Run the server, on this machine alone until told otherwise."""

@@ -5,16 +5,17 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 import click
 import msgspec
 
 from minori.cli.stores import of_a_server, progress_bar, settings_of
 from minori.codec.sim import sim_members
-from minori.codec.simtable import Flaw, parse_sims
+from minori.codec.simtable import parse_sims
 from minori.config.settings import Settings
 from minori.errors import InvalidParameter
+from minori.model.account import Coverage, account_of
 from minori.model.registry import Operator, Sim
 from minori.service.operators import find_operator
 from minori.service.sim_import import Plan, carry_out, plan
@@ -25,6 +26,9 @@ FLAWS = 20
 
 PAGE = 500
 """SIMs that are listed at a time."""
+
+Owner = tuple[str | None, Coverage]
+"""Whose SIMs: an operator by id or e-mail, `None` for the only one, and the coverage."""
 
 _IMPORT = """\b
 Examples:
@@ -40,9 +44,9 @@ Columns: imsi; and, as wanted, simId (made up otherwise), name, group (a name or
 that the SIM sends from), status (active otherwise), speedClass, serialNumber, subscription, and tag:NAME for any other
 tag. UTF-8, with commas.
 
-The whole file is looked at first: if a line is wrong, nothing is written. A SIM that is there already stays as it is
-and counts as skipped, so an import that broke off is begun anew with the same file. A running server knows the SIMs
-within a second.
+The whole file is looked at first: if a line is wrong, it is told with its column, and nothing is written. A SIM that is
+there already stays as it is and counts as skipped, so an import that broke off is begun anew with the same file. A
+running server knows the SIMs within a second.
 
 Exit code 0: all are there. 1: lines are wrong, or writing broke off.
 """
@@ -65,6 +69,13 @@ def sim() -> None:
 _operator = click.option(
     "--operator", "named", metavar="ID|EMAIL", help="Whose SIMs. Not needed where there is one operator."
 )
+_coverage = click.option(
+    "--coverage",
+    type=click.Choice([each.value for each in Coverage]),
+    default=Coverage.JAPAN.value,
+    show_default=True,
+    help="The coverage that the SIMs are in.",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -74,25 +85,34 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 )
 @click.option("--dry-run", is_flag=True, help="Only look at the file, and say what would become of it.")
 @_operator
+@_coverage
 @of_a_server
 @_json
 def importing(
-    file: Path, named: str | None, config: str | None, data_dir: str | None, *, dry_run: bool, as_json: bool
+    file: Path,
+    named: str | None,
+    coverage: str,
+    config: str | None,
+    data_dir: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> NoReturn:
     """Register the SIMs in a table."""
     settings = settings_of(config, data_dir)
     with click.open_file(str(file), encoding="utf-8-sig") as table:
-        done = asyncio.run(_import(settings, table, named, is_real=not dry_run))
+        done = asyncio.run(_import(settings, table, (named, Coverage(coverage)), is_real=not dry_run))
     click.echo(_report(done, dry_run=dry_run, as_json=as_json))
     raise SystemExit(1 if done.flaws else 0)
 
 
-async def _import(settings: Settings, table: IO[str], named: str | None, *, is_real: bool) -> Plan:
+async def _import(settings: Settings, table: IO[str], owner: Owner, *, is_real: bool) -> Plan:
     async with _catalog(settings) as catalog:
-        owner = await _owner(catalog, named)
-        planned = await plan(catalog, owner.operator_id, parse_sims(table), time.time_ns() // 1_000_000)
+        account = await _account(catalog, *owner)
+        planned = await plan(catalog, account, parse_sims(table), time.time_ns() // 1_000_000)
         for flaw in planned.flaws[:FLAWS]:
-            click.echo(f"line {flaw.line}: {flaw.message}", err=True)
+            column = f", column {flaw.column}" if flaw.column else ""
+            click.echo(f"line {flaw.line}{column}: {flaw.message}", err=True)
         if is_real and not planned.flaws:
             with progress_bar(len(planned.arrivals), "Importing") as bar:
                 await carry_out(catalog, planned.arrivals, bar.update)
@@ -103,7 +123,7 @@ def _report(done: Plan, *, dry_run: bool, as_json: bool) -> str:
     new = len(done.arrivals)
     if as_json:
         imported = 0 if dry_run or done.flaws else new
-        told = {"imported": imported, "new": new, "skipped": done.skipped, "errors": [_told(one) for one in done.flaws]}
+        told = {"imported": imported, "new": new, "skipped": done.skipped, "errors": done.flaws}
         return msgspec.json.encode(told).decode()
     skipped = f", {done.skipped:,} were there already" if done.skipped else ""
     if done.flaws:
@@ -111,24 +131,21 @@ def _report(done: Plan, *, dry_run: bool, as_json: bool) -> str:
     return f"{new:,} SIMs {'would be' if dry_run else 'are'} imported{skipped}"
 
 
-def _told(flaw: Flaw) -> dict[str, Any]:
-    return {"line": flaw.line, "message": flaw.message}
-
-
 @sim.command("list", epilog=_LIST)
 @_operator
+@_coverage
 @of_a_server
 @_json
-def listing(named: str | None, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
+def listing(named: str | None, coverage: str, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
     """List the SIMs of an operator: SIM id, IMSI, status, group, name."""
-    asyncio.run(_list(settings_of(config, data_dir), named, as_json=as_json))
+    asyncio.run(_list(settings_of(config, data_dir), (named, Coverage(coverage)), as_json=as_json))
 
 
-async def _list(settings: Settings, named: str | None, *, as_json: bool) -> None:
+async def _list(settings: Settings, owner: Owner, *, as_json: bool) -> None:
     async with _catalog(settings) as catalog:
-        owner = await _owner(catalog, named)
+        account = await _account(catalog, *owner)
         before = b"["
-        async for page in _pages(catalog, owner.operator_id):
+        async for page in _pages(catalog, account):
             if as_json:
                 click.echo(before + b",\n".join(msgspec.json.encode(sim_members(one)) for one in page))
                 before = b","
@@ -138,9 +155,9 @@ async def _list(settings: Settings, named: str | None, *, as_json: bool) -> None
             click.echo(b"]" if before == b"," else b"[]")
 
 
-async def _pages(catalog: Catalog, operator_id: str) -> AsyncIterator[Sequence[Sim]]:
+async def _pages(catalog: Catalog, account: str) -> AsyncIterator[Sequence[Sim]]:
     after = None
-    while page := await catalog.find(Sim, {"operator_id": operator_id}, after, PAGE):
+    while page := await catalog.find(Sim, {"account": account}, after, PAGE):
         yield page
         after = page[-1].sim_id
 
@@ -149,14 +166,17 @@ def _line(one: Sim) -> str:
     return f"{one.sim_id:<22}  {one.imsi:<15}  {one.status:<10}  {one.group_id or '-':<36}  {one.tags.get('name', '')}"
 
 
-async def _owner(catalog: Catalog, named: str | None) -> Operator:
-    """The operator of this id or e-mail, or the only one. Raises `InvalidParameter` where there are several."""
+async def _account(catalog: Catalog, named: str | None, coverage: Coverage) -> str:
+    """The account of the operator with this id or e-mail, or of the only one.
+
+    Raises `InvalidParameter` where there are several.
+    """
     if named is not None:
-        return await find_operator(catalog, named)
+        return account_of((await find_operator(catalog, named)).operator_id, coverage)
     operators = await catalog.find(Operator, limit=2)
     if len(operators) != 1:
         raise InvalidParameter("There are several operators, or none; say which one with --operator")
-    return operators[0]
+    return account_of(operators[0].operator_id, coverage)
 
 
 @asynccontextmanager

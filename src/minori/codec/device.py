@@ -8,6 +8,7 @@ from msgspec import Struct
 from minori.codec.body import parse_body
 from minori.codec.registration import Registration, checked_text
 from minori.codec.tags import checked_tags
+from minori.model.account import operator_of
 from minori.model.registry import Device
 from minori.model.resource import ResourceType
 
@@ -56,7 +57,7 @@ def device_members(device: Device) -> dict[str, Any]:
     return {
         "device_id": device.device_id,
         "deviceId": device.device_id,
-        "operatorId": device.operator_id,
+        "operatorId": operator_of(device.account),
         **({} if device.group_id is None else {"groupId": device.group_id}),
         **({} if device.type == ResourceType.DEVICE else {"status": "active"}),
         "tags": device.tags,

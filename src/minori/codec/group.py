@@ -14,6 +14,7 @@ from minori.codec.entry import encode_json
 from minori.codec.exports import CATEGORY_BYTES
 from minori.codec.tags import checked_tags
 from minori.errors import InvalidParameter
+from minori.model.account import operator_of
 from minori.model.registry import Group
 
 CONFIGURATION_BYTES = 8192
@@ -85,7 +86,7 @@ def encode_groups(groups: list[Group]) -> bytes:
 def _members(group: Group) -> Mapping[str, Any]:
     return {
         "groupId": group.group_id,
-        "operatorId": group.operator_id,
+        "operatorId": operator_of(group.account),
         "tags": group.tags,
         "configuration": group.configuration,
         "createdTime": group.created_time,

@@ -1,4 +1,4 @@
-"""The bodies of `POST /v1/auth` and `POST /v1/operators/{operator_id}/token`, to values."""
+"""The bodies of `POST /v1/auth`, `…/auth/switch_user` and `…/operators/{operator_id}/token`, to values."""
 
 from typing import Any
 
@@ -9,6 +9,11 @@ from minori.errors import InvalidParameter
 
 MAX_TOKEN_SECONDS = 172_800
 """The longest life of a token (spec)."""
+
+_TOKEN_SECONDS = range(1, MAX_TOKEN_SECONDS + 1)
+
+SWITCH_SECONDS = range(180, 3_601)
+"""Lives of a token that came of switching users (spec), in whole seconds; the longest where none is asked for."""
 
 MEMBER_LENGTH = 1024
 """The longest member of a login, in characters (our choice); it bounds what is hashed."""
@@ -28,18 +33,23 @@ class KeyLogin(_Identity, frozen=True):
 
 
 class RootLogin(_Identity, frozen=True):
-    """The root user of an operator, by e-mail address (see `canonical_email`) and password."""
+    """The root user of an operator, by e-mail address (see `canonical_email`) and password.
+
+    `code` is that of a second factor, if one was sent.
+    """
 
     email: str
     password: str
+    code: str | None = None
 
 
 class UserLogin(_Identity, frozen=True):
-    """A SAM user of an operator."""
+    """A SAM user of an operator; for `code` see `RootLogin`."""
 
     operator_id: str
     user_name: str
     password: str
+    code: str | None = None
 
 
 class Login(Struct, frozen=True):
@@ -47,6 +57,14 @@ class Login(Struct, frozen=True):
 
     identity: KeyLogin | RootLogin | UserLogin
     token_seconds: int | None = None
+
+
+class Switch(Struct, frozen=True):
+    """Which user somebody wants to become, and for how long."""
+
+    operator_id: str
+    user_name: str
+    token_seconds: int
 
 
 def canonical_email(email: str) -> str:
@@ -59,7 +77,8 @@ def parse_login(body: bytes) -> Login:
 
     Unknown members and members without a value are ignored (R10); an empty text is no value (our
     choice). Of several complete combinations the first counts: `authKeyId` and `authKey`, `email` and
-    `password`, `operatorId`, `userName` and `password`. Raises `InvalidParameter` for a body that is
+    `password`, `operatorId`, `userName` and `password`. `mfaOTPCode` comes with a password; beside an auth key
+    it is passed over (documented: none is asked for there). Raises `InvalidParameter` for a body that is
     no JSON object, for a member of the wrong type or size, and where no combination is complete (our
     choice: that is a malformed request, 400, and tells nothing about any account).
     """
@@ -67,13 +86,14 @@ def parse_login(body: bytes) -> Login:
     auth_key_id, auth_key = _text(members, "authKeyId"), _text(members, "authKey")
     email, password = _text(members, "email"), _text(members, "password")
     operator_id, user_name = _text(members, "operatorId"), _text(members, "userName")
+    code = _text(members, "mfaOTPCode") or None
     seconds = _token_seconds(members)
     if auth_key_id and auth_key:
         return Login(KeyLogin(auth_key_id, auth_key), seconds)
     if email and password:
-        return Login(RootLogin(canonical_email(email), password), seconds)
+        return Login(RootLogin(canonical_email(email), password, code), seconds)
     if operator_id and user_name and password:
-        return Login(UserLogin(operator_id, user_name, password), seconds)
+        return Login(UserLogin(operator_id, user_name, password, code), seconds)
     raise InvalidParameter(
         "The login is incomplete; send authKeyId and authKey, or email and password, "
         "or operatorId, userName and password"
@@ -86,6 +106,15 @@ def parse_token_seconds(body: bytes) -> int | None:
     Raises `InvalidParameter` as `parse_login` does.
     """
     return _token_seconds(_members(body)) if body.strip() else None
+
+
+def parse_switch(body: bytes) -> Switch:
+    """The switch in a JSON body. Raises `InvalidParameter` as `parse_login` does."""
+    members = _members(body)
+    operator_id, user_name = _text(members, "operatorId"), _text(members, "userName")
+    if not operator_id or not user_name:
+        raise InvalidParameter("operatorId and userName are both needed: those of the user to switch to")
+    return Switch(operator_id, user_name, _token_seconds(members, SWITCH_SECONDS) or SWITCH_SECONDS[-1])
 
 
 def _members(body: bytes) -> dict[str, Any]:
@@ -109,10 +138,10 @@ def _text(members: dict[str, Any], name: str) -> str | None:
     return value
 
 
-def _token_seconds(members: dict[str, Any]) -> int | None:
+def _token_seconds(members: dict[str, Any], allowed: range = _TOKEN_SECONDS) -> int | None:
     value = members.get("tokenTimeoutSeconds")
     if value is None:
         return None
-    if type(value) is not int or not 1 <= value <= MAX_TOKEN_SECONDS:
-        raise InvalidParameter(f"tokenTimeoutSeconds must be an integer from 1 to {MAX_TOKEN_SECONDS}")
+    if type(value) is not int or value not in allowed:
+        raise InvalidParameter(f"tokenTimeoutSeconds must be an integer from {allowed[0]} to {allowed[-1]}")
     return value

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import asdict
 
 from minori.model.registry import AuthKey, Operator, Role, User
@@ -23,6 +23,12 @@ class Permitted(Struct, frozen=True):
     """`{"permission"}`, a document as text (spec); a description beside it is passed over (our choice)."""
 
     permission: str
+
+
+class Trusted(Struct, frozen=True, rename="camel"):
+    """`{"trustPolicy"}`, a document as text (spec)."""
+
+    trust_policy: str
 
 
 class RoleBody(Struct, frozen=True):
@@ -74,6 +80,39 @@ class ResetPassword(Struct, frozen=True):
     def __repr__(self) -> str:
         """Without the secrets, for logs and tracebacks."""
         return "ResetPassword(…)"
+
+
+class FactorCode(Struct, frozen=True):
+    """`{"mfaOTPCode"}`."""
+
+    code: Annotated[str, Meta(max_length=1024)] = field(name="mfaOTPCode")
+
+    def __repr__(self) -> str:
+        """Without the code, for logs and tracebacks."""
+        return "FactorCode(…)"
+
+
+class RevokedFactor(Struct, frozen=True):
+    """`{"password"}`, or nothing: older definitions of the operation have no body."""
+
+    password: _Secret | None = None
+
+    def __repr__(self) -> str:
+        """Without the secret, for logs and tracebacks."""
+        return "RevokedFactor(…)"
+
+
+class ResetFactor(Struct, frozen=True, rename="camel"):
+    """`{"email","password","token","backupCode"}`."""
+
+    email: _Text
+    password: _Secret
+    token: _Secret
+    backup_code: _Secret | None = None
+
+    def __repr__(self) -> str:
+        """Without the secrets, for logs and tracebacks."""
+        return "ResetFactor(…)"
 
 
 class ResetRequest(Struct, frozen=True):

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from minori.codec.body import parse_body
 from minori.errors import InvalidParameter
+from minori.model.account import operator_of
 from minori.model.registry import Session, Sim
 
 
@@ -30,5 +31,5 @@ def session_members(session: Session, sim: Sim) -> Mapping[str, str]:
         "network": session.network,
         "imsi": session.imsi,
         "simId": sim.sim_id,
-        "operatorId": sim.operator_id,
+        "operatorId": operator_of(sim.account),
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minori.model.account import operator_of
 from minori.model.registry import SENDING, Sim
 
 
@@ -27,7 +28,7 @@ def _shared(sim: Sim) -> dict[str, Any]:
     return {
         "imsi": sim.imsi,
         "simId": sim.sim_id,
-        "operatorId": sim.operator_id,
+        "operatorId": operator_of(sim.account),
         **_without_nulls({"groupId": sim.group_id, "speedClass": sim.speed_class, "serialNumber": sim.serial_number}),
         "status": sim.status,
         "tags": sim.tags,

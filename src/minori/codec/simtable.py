@@ -1,7 +1,8 @@
 """A table of SIMs, as CSV: one a line, below a line of names."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from msgspec import Struct
 
@@ -31,11 +32,12 @@ class SimRow(Struct, frozen=True):
     tags: Mapping[str, str] = {}
 
 
-class Flaw(Struct, frozen=True):
-    """What is wrong with a line, counted from 1."""
+class Flaw(Struct, frozen=True, omit_defaults=True):
+    """What is wrong with a line, counted from 1, and in which column; `None`, if not in one alone."""
 
     line: int
     message: str
+    column: str | None = None
 
 
 def parse_sims(lines: Iterable[str]) -> Iterator[SimRow | Flaw]:
@@ -68,32 +70,59 @@ def _check_names(names: list[str]) -> None:
 
 def _parse_line(line: int, names: list[str], cells: list[str]) -> SimRow | Flaw:
     if len(cells) != len(names):
-        return Flaw(line, f"There are {len(cells)} cells, and {len(names)} columns")
-    try:
-        return _row(line, {name: cell.strip() for name, cell in zip(names, cells, strict=True) if cell.strip()})
-    except InvalidParameter as error:
-        return Flaw(line, error.message)
+        return Flaw(
+            line, f"There are {len(cells)} cells, and {len(names)} columns; put a cell with a comma in it into quotes"
+        )
+    found = {name: cell.strip() for name, cell in zip(names, cells, strict=True) if cell.strip()}
+    for column, cell in {"imsi": "", **found}.items():
+        try:
+            _check_cell(column, cell)
+        except InvalidParameter as error:
+            return Flaw(line, error.message, column)
+    return _row(line, found)
 
 
-def _row(line: int, cells: Mapping[str, str]) -> SimRow:
+def _check_cell(column: str, cell: str) -> None:
+    if column.startswith(TAG):
+        checked_tags({column.removeprefix(TAG): cell})
+    elif column in _CHECKS:
+        _CHECKS[column](cell)
+
+
+def _check_status(cell: str) -> None:
+    if cell not in set(SimStatus):
+        raise InvalidParameter(f"The status must be one of {', '.join(SimStatus)}")
+
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "imsi": checked_imsi,
+    "simId": checked_sim_id,
+    "name": lambda cell: checked_tags({"name": cell}),
+    "session": parse_network,
+    "status": _check_status,
+    **{name: partial(checked_text, name) for name in ("speedClass", "serialNumber", "subscription")},
+}
+"""What a cell must be, by column; a group is looked for in the catalog."""
+
+
+def _row(line: int, cells: Mapping[str, str]) -> SimRow | Flaw:
+    """The SIM of cells that are as they must be, each by itself."""
     tags = {name.removeprefix(TAG): cell for name, cell in cells.items() if name.startswith(TAG)}
     if "name" in cells:
         tags["name"] = cells["name"]
-    status = cells.get("status", SimStatus.ACTIVE.value)
-    if status not in set(SimStatus):
-        raise InvalidParameter(f"The status must be one of {', '.join(SimStatus)}")
-    for name in ("speedClass", "serialNumber", "subscription"):
-        if name in cells:
-            checked_text(name, cells[name])
+    try:
+        checked_tags(tags)
+    except InvalidParameter as error:
+        return Flaw(line, error.message)
     return SimRow(
         line,
-        checked_imsi(cells.get("imsi", "")),
-        checked_sim_id(cells["simId"]) if "simId" in cells else None,
+        cells["imsi"],
+        cells.get("simId"),
         cells.get("group"),
         str(parse_network(cells["session"])) if "session" in cells else None,
-        status,
+        cells.get("status", SimStatus.ACTIVE.value),
         cells.get("speedClass"),
         cells.get("serialNumber"),
         cells.get("subscription"),
-        checked_tags(tags),
+        tags,
     )

@@ -51,6 +51,16 @@ class Stores(Struct, frozen=True):
             "memory",
         ),
     ] = "file:"
+    audit: Annotated[
+        str,
+        _text(
+            "STORE",
+            "Where the audit log is kept: `sqlite:` in the data directory, `sqlite:///absolute/file.sqlite`, "
+            "or `memory:`, which forgets it at the end.",
+            "sqlite",
+            "memory",
+        ),
+    ] = "sqlite:"
 
     @property
     def entries_address(self) -> StoreAddress:
@@ -66,6 +76,11 @@ class Stores(Struct, frozen=True):
     def blobs_address(self) -> StoreAddress:
         """`blobs`, taken apart; `ValueError` if it has not been checked."""
         return parse_store(self.blobs, BY_KEY["stores.blobs"].schemes)
+
+    @property
+    def audit_address(self) -> StoreAddress:
+        """`audit`, taken apart; `ValueError` if it has not been checked."""
+        return parse_store(self.audit, BY_KEY["stores.audit"].schemes)
 
 
 class Limits(Struct, frozen=True):
@@ -151,6 +166,16 @@ class Auth(Struct, frozen=True):
     ] = 86_400
 
 
+class Audit(Struct, frozen=True):
+    """The audit log: who called what, when, from where."""
+
+    days: Annotated[int, _range(0, 36_500, "days", "How long a call is kept; 0 keeps it for ever.")] = 90
+    entries: Annotated[
+        int,
+        _range(1, 1_000_000_000, "calls", "Calls of one operator that are kept; beyond, the oldest are forgotten."),
+    ] = 1_000_000
+
+
 class Log(Struct, frozen=True):
     """Logs, which go to standard error."""
 
@@ -180,6 +205,13 @@ class Settings(Struct, frozen=True):
     door_unified: Annotated[
         str, _text("HOST:PORT", "Where devices come in over TCP and UDP: the Unified Endpoint.")
     ] = "127.0.0.1:23080"
+    coverage: Annotated[
+        Literal["host", "japan", "global"],
+        Meta(
+            description="Whose data the API shows, that of Japan or of Global, which are apart: "
+            "`host` goes by the name in the request, `g.*` is Global and any other Japan."
+        ),
+    ] = "host"
     demo: Annotated[
         bool,
         Meta(description="Add a group and a SIM named demo, so that this machine may send as a device at once."),
@@ -189,6 +221,7 @@ class Settings(Struct, frozen=True):
     files: Files = Files()
     exports: Exports = Exports()
     auth: Auth = Auth()
+    audit: Audit = Audit()
     log: Log = Log()
 
 

@@ -112,7 +112,7 @@ class FileDoor(Application):
         try:
             entry, reader = await self._files.open(sender, place)
         except NotFound as error:
-            if await self._files.files.is_directory(sender.resource.operator_id, f"{place}/"):
+            if await self._files.files.is_directory(sender.resource.account, f"{place}/"):
                 raise NotFound("This is a directory; put a slash behind its name for the list of its files") from error
             raise
         answer = await deliver(request, reader, Described(entry.etag, entry.content_type, entry.last_modified_time))

@@ -38,15 +38,19 @@ class Request:
 
     `params` are the path's parameters, decoded once as UTF-8 (our choice), known once the route is.
     `headers` have lower-case names. `address` is the client's IP address as text.
+    `caller` is whose request it is, once that is proven; `claimed` whose it says to be, or to become, if there is
+    such an operator.
     """
 
-    __slots__ = ("_chunks", "address", "headers", "method", "params", "query_string")
+    __slots__ = ("_chunks", "address", "caller", "claimed", "headers", "method", "params", "query_string")
 
     def __init__(
         self, method: str, query_string: bytes, headers: Sequence[Header], address: str, chunks: Chunks = no_body
     ) -> None:
         self.method = method
         self.params: Mapping[str, str] = {}
+        self.caller: Principal | None = None
+        self.claimed: Principal | None = None
         self.query_string = query_string
         self.headers = headers
         self.address = address
@@ -144,10 +148,11 @@ class Answer(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A request that may be answered: who asks, and what."""
+    """A request that may be answered: who asks, what, and whose things are meant (see `model.account`)."""
 
     principal: Principal
     request: Request
+    account: str
 
 
 def parse_query(query_string: bytes) -> Mapping[str, str]:

@@ -18,6 +18,9 @@ from minori.service.admission import Admission
 BACKLOG = 4096
 """Connections the system keeps until they are accepted; the loop would set 100 otherwise."""
 
+TICK_SECONDS = 1.0
+"""How often deadlines are looked at, and the date is told anew."""
+
 SENDERS = 4
 """Threads on which the system sends files, each listener: as many cold disks or cold files hold nobody else up."""
 
@@ -87,7 +90,7 @@ class Listener:
         now = self.loop.time()
         for connection in self._connections():
             connection.end_if_late(now)
-        self._sweep = self.loop.call_later(1, self._tick)
+        self._sweep = self.loop.call_later(TICK_SECONDS, self._tick)
 
     def _connections(self) -> list[Connection]:
         return [connection for connection in self.state.connections if isinstance(connection, Connection)]

@@ -15,7 +15,7 @@ PROCESSING, EXPORTED, FAILED = "processing", "exported", "failed"
 
 
 class ExportJob(Struct, frozen=True):
-    """One export of one operator. `export_id` is `fe_` and a UUID (documented).
+    """One export of one account (see `model.account`). `export_id` is `fe_` and a UUID (documented).
 
     `parameters` are what the `operation` was asked for, as JSON. `attempts` counts how often it was begun.
     `entries` and the members of the blob are those of the finished file; `message` says why it failed.
@@ -23,7 +23,7 @@ class ExportJob(Struct, frozen=True):
     """
 
     export_id: str
-    operator_id: str
+    account: str
     operation: str
     parameters: dict[str, Any]
     filename: str
@@ -45,16 +45,16 @@ class ExportJob(Struct, frozen=True):
 
 
 class ExportedBytes(Struct, frozen=True):
-    """How many bytes of data entries, `size`, an operator has exported in one month."""
+    """How many bytes of data entries, `size`, an account has exported in one month."""
 
     key: str
-    operator_id: str
+    account: str
     size: int
 
     @classmethod
-    def of(cls, operator_id: str, year_month: str, size: int = 0) -> "ExportedBytes":
+    def of(cls, account: str, year_month: str, size: int = 0) -> "ExportedBytes":
         """The record of a month, `YYYYMM`."""
-        return cls(f"{operator_id}/{year_month}", operator_id, size)
+        return cls(f"{account}/{year_month}", account, size)
 
 
 class Format(StrEnum):

@@ -50,7 +50,8 @@ class User(Struct, frozen=True):
     """A SAM user: somebody, or something, that does an operator's work with rights of its own.
 
     `srn` is `srn:soracom:OP…::User:name` (documented, in trust policies). `permission` is a permission document as
-    text. `role_ids` are the attached roles, and when they were attached; times are UNIX ms.
+    text. `role_ids` are the attached roles, and when they were attached; times are UNIX ms. `trust_policy` says, as
+    text, who may switch to him; `trust_seal` changes whenever it does, and ends the switches that it allowed.
     """
 
     srn: str
@@ -63,6 +64,8 @@ class User(Struct, frozen=True):
     role_ids: dict[str, int]
     password_hash: str | None = None
     permission: str | None = None
+    trust_policy: str | None = None
+    trust_seal: str = ""
 
 
 class Role(Struct, frozen=True):
@@ -80,12 +83,50 @@ class Role(Struct, frozen=True):
     updated_time: int
 
 
+class SecondFactor(Struct, frozen=True):
+    """What a user's authenticator and the server share (TOTP); for `holder` see `holder_srn`.
+
+    Nothing is asked before it `is_confirmed`. `last_step` is the newest step of time whose code was used: it and those
+    before it are used up. `backup_codes` are the codes that are left, as SHA-256 in hex, and when they were made (UNIX
+    ms); they are the root user's alone (documented).
+    """
+
+    holder: str
+    operator_id: str
+    secret: bytes
+    last_step: int
+    is_confirmed: bool
+    backup_codes: dict[str, int]
+
+    def __repr__(self) -> str:
+        """Without the secret, for logs and tracebacks."""
+        return f"SecondFactor({self.holder})"
+
+
+class ResetPurpose(StrEnum):
+    """What a reset token is good for, and nothing else."""
+
+    PASSWORD = "password"  # noqa: S105 - a word for a purpose, no secret
+    SECOND_FACTOR = "second factor"
+
+
 class ResetToken(Struct, frozen=True):
-    """Leave to set a new password for an operator's root user, until UNIX s; only the token's SHA-256 is kept."""
+    """Leave to set a new password for an operator's root user, or to remove his second factor, until UNIX s.
+
+    Only the token's SHA-256 is kept. `purpose` is a `ResetPurpose`.
+    """
 
     token_sha256: str
     operator_id: str
     until: int
+    purpose: str
+
+
+def holder_srn(operator_id: str, user_name: str | None) -> str:
+    """Who somebody is, as trust policies name him: a user, or without a name the operator's root user (documented)."""
+    if user_name is None:
+        return f"srn:soracom:{operator_id}::Operator:{operator_id}"
+    return user_srn(operator_id, user_name)
 
 
 def user_srn(operator_id: str, user_name: str) -> str:
@@ -99,10 +140,10 @@ def role_srn(operator_id: str, role_id: str) -> str:
 
 
 class Group(Struct, frozen=True):
-    """A group of SIMs with its options, `{namespace: {key: value}}` (documented)."""
+    """A group of SIMs with its options, `{namespace: {key: value}}` (documented). For `account` see `model.account`."""
 
     group_id: str
-    operator_id: str
+    account: str
     tags: dict[str, str]
     configuration: dict[str, dict[str, Any]]
     created_time: int
@@ -134,7 +175,7 @@ class Sim(Struct, frozen=True, gc=False):
 
     sim_id: str
     imsi: str
-    operator_id: str
+    account: str
     group_id: str | None
     status: str
     tags: dict[str, str]
@@ -150,12 +191,12 @@ class Sim(Struct, frozen=True, gc=False):
 class Device(Struct, frozen=True):
     """A device that is no SIM: of Inventory, LoRaWAN or Sigfox, or a camera. It is in at most one group (documented).
 
-    `key` is made of operator, `type` (a `ResourceType`) and `device_id`. `details` are what the device says of
+    `key` is made of account, `type` (a `ResourceType`) and `device_id`. `details` are what the device says of
     itself, by the names of the wire. An Inventory device has a key id, and the SHA-256 of its secret in hex.
     """
 
     key: str
-    operator_id: str
+    account: str
     type: str
     device_id: str
     group_id: str | None
@@ -187,6 +228,10 @@ class Secret(Struct, frozen=True):
     name: str
     value: bytes
 
+    def __repr__(self) -> str:
+        """Without the value, for logs and tracebacks."""
+        return f"Secret({self.name})"
+
 
 Record = (
     Operator
@@ -194,6 +239,7 @@ Record = (
     | KeyUse
     | User
     | Role
+    | SecondFactor
     | ResetToken
     | Group
     | Sim

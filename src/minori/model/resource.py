@@ -26,14 +26,14 @@ class ResourceType(StrEnum):
 
 
 class Resource(Struct, frozen=True):
-    """One resource of one operator.
+    """One resource of one account (see `model.account`).
 
     `id` is what the spec names for the type (IMSI, device id, SIM id …): 1 to `ID_BYTES` bytes of
     UTF-8 without NUL.
     A stored resource is never of type `Sim`: a SIM's entries are kept under its IMSI (our choice).
     """
 
-    operator_id: str
+    account: str
     type: ResourceType
     id: str
 

@@ -145,6 +145,23 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.audit_kept = Counter(
+            "minori_audit_entries",
+            "Calls kept in the audit log",
+            registry=self.registry,
+        )
+        self.audit_dropped = Counter(
+            "minori_audit_entries_dropped",
+            "Calls missing in the audit log, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.audit_failures = Counter(
+            "minori_audit_failures",
+            "Times that the audit log's store refused; what it refused is tried again",
+            registry=self.registry,
+        )
+
     def connection_opened(self, listener: str) -> None:
         """Count a connection that was admitted."""
         self.connections.labels(listener).inc()

@@ -8,14 +8,25 @@ from collections.abc import Awaitable, Callable
 import structlog
 from msgspec import Struct
 
-from minori.codec.login import KeyLogin, Login, RootLogin, UserLogin
-from minori.errors import CredentialsWrong, Error, Forbidden, NotFound, TokenExpired
+from minori.codec.login import KeyLogin, Login, RootLogin, Switch, UserLogin
+from minori.errors import (
+    CredentialsWrong,
+    Error,
+    Forbidden,
+    InvalidParameter,
+    NotFound,
+    SwitchRefused,
+    TokenExpired,
+    Unauthenticated,
+)
 from minori.model.registry import KeyUse, Logout, Operator, Principal, Secret, User
 from minori.service.attempts import Attempts
 from minori.service.identities import Identities
 from minori.service.passwords import Passwords, is_secret, sha256_hex
 from minori.service.permissions import Context, allows
-from minori.service.tokens import SECRET_BYTES, Holder, Tokens, Verified, rejected
+from minori.service.second_factors import SecondFactors
+from minori.service.tokens import SECRET_BYTES, Holder, Origin, Tokens, Verified, rejected
+from minori.service.trust import trusts
 from minori.service.views import Views
 from minori.storage.base import Catalog, Insert, Put, Remove
 
@@ -75,6 +86,7 @@ class AccessService:
         self._token_seconds = token_seconds
         self._passwords = Passwords()
         self._attempts = Attempts(clock, sleep)
+        self.second_factors = SecondFactors(identities, views, clock)
         self._tokens: Tokens
 
     async def start(self) -> None:
@@ -88,7 +100,7 @@ class AccessService:
         """Who holds this pair.
 
         Raises `CredentialsMissing` if either is absent or empty, `TokenRejected` for anything else.
-        Never asks the catalog; about 3 microseconds for a pair that was seen before.
+        Never asks the catalog, and checks no signature of a pair that was seen before.
         """
         return self._current(self._tokens.authenticate(api_key, token)).holder.principal
 
@@ -117,29 +129,54 @@ class AccessService:
         """A new API key with its first token, for the right secret.
 
         `address` is the client's; its wrong guesses are slowed (see `attempts`). Raises
-        `CredentialsWrong` without saying what was wrong, `TooManyAttempts`, `Overloaded`.
+        `CredentialsWrong` without saying what was wrong, `TooManyAttempts`, `Overloaded`; `FactorNeeded` where the
+        password is right and the code of a second factor is missing, and what `SecondFactors.admit` raises.
         """
         async with self._attempts.turn(address):
             holder = await self._holder_of(login)
-            if holder is None:
+            if holder is None or not await self._is_admitted(holder, login):
                 raise CredentialsWrong("The credentials are wrong; check the names and the password or key")
         await self._note_use(holder)
-        api_key = f"api-{uuid.uuid4()}"
-        token = self._tokens.issue(holder, sha256_hex(api_key), login.token_seconds or self._token_seconds)
-        return Granted(api_key, token, holder.principal.operator_id, holder.principal.user_name)
+        return self._grant(holder, login.token_seconds or self._token_seconds)
+
+    def switch(self, api_key: str | None, token: str | None, switch: Switch, context: Context) -> Granted:
+        """A new API key for another user, whose trust policy allows it; the caller keeps his own.
+
+        It works until its end, and no longer than the caller's own key, his right to be here and that policy last (our
+        choice). Raises as `authenticate` does, and `SwitchRefused` without saying why: also for the caller himself
+        (documented), and for who has switched already (our choice).
+        """
+        verified = self._current(self._tokens.authenticate(api_key, token))
+        caller, target = verified.holder, Principal(switch.operator_id, switch.user_name)
+        user = self._identities.user(switch.operator_id, switch.user_name)
+        is_trusted = user is not None and trusts(user.trust_policy, caller.principal, context)
+        if user is None or not is_trusted or caller.origin is not None or caller.principal == target:
+            raise SwitchRefused
+        origin = Origin(caller, verified.api_key_sha256, user.trust_seal)
+        return self._grant(Holder(target, user.seal, origin=origin), switch.token_seconds)
+
+    def holder(self, api_key: str | None, token: str | None) -> Principal | None:
+        """Who holds this pair, or held it until it ended by itself; `None` for any other."""
+        try:
+            return self._current(self._tokens.verify(api_key, token)).holder.principal
+        except Unauthenticated:
+            return None
 
     async def renew(self, operator_id: str, api_key: str | None, token: str | None, seconds: int | None) -> str:
         """Another token for the same API key; the old one keeps its own life (documented).
 
         Takes the pair itself, because an expired token gets an error of its own: `TokenExpired` (our choice).
-        Raises `CredentialsMissing` and `TokenRejected` as `authenticate` does, and `NotFound` for an
-        operator who is not the caller's: whether others exist is not told (our choice).
+        Raises `CredentialsMissing` and `TokenRejected` as `authenticate` does, `NotFound` for an operator who is not
+        the caller's: whether others exist is not told (our choice), and `InvalidParameter` for a token of `switch`,
+        which would outlive what allowed it (our choice).
         """
         verified = self._current(self._tokens.verify(api_key, token))
         if verified.expires <= self._clock():
             raise TokenExpired("The token has ended and cannot be renewed; log in again")
         if operator_id != verified.holder.principal.operator_id:
             raise NotFound("There is no such operator")
+        if verified.holder.origin is not None:
+            raise InvalidParameter("A token that came of switching users cannot be renewed; switch again")
         return self._tokens.issue(verified.holder, verified.api_key_sha256, seconds or self._token_seconds)
 
     async def log_out(self, api_key: str | None, token: str | None) -> None:
@@ -166,6 +203,11 @@ class AccessService:
         """The argon2id string of a password."""
         return await self._passwords.hash(password)
 
+    def _grant(self, holder: Holder, seconds: int) -> Granted:
+        api_key = f"api-{uuid.uuid4()}"
+        token = self._tokens.issue(holder, sha256_hex(api_key), seconds)
+        return Granted(api_key, token, holder.principal.operator_id, holder.principal.user_name)
+
     def _current(self, verified: Verified) -> Verified:
         if not self._identities.is_current(verified.holder):
             raise rejected()
@@ -186,6 +228,11 @@ class AccessService:
         is_right = await self._passwords.verify(identity.password, owner.password_hash if owner else None)
         # Whoever was removed or given another seal while the password was hashed gets a token that does not count.
         return Holder(principal, owner.seal) if owner and is_right else None
+
+    async def _is_admitted(self, holder: Holder, login: Login) -> bool:
+        """Whether the second factor, if there is one, was shown; an auth key needs none (documented)."""
+        identity = login.identity
+        return isinstance(identity, KeyLogin) or await self.second_factors.admit(holder.principal, identity.code)
 
     def _named(self, identity: RootLogin | UserLogin) -> tuple[Principal, Operator | User | None]:
         if isinstance(identity, UserLogin):

@@ -42,25 +42,23 @@ class DataService:
         if stored is not None:
             await self._store.delete(stored, time)
 
-    async def category(
-        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None
-    ) -> CategoryPage:
+    async def category(self, account: str, category: str, span: TimeRange, after: CategoryKey | None) -> CategoryPage:
         """A page of the rows that were stored under `category`."""
-        found = await self._store.query_category(operator_id, category, span, after)
+        found = await self._store.query_category(account, category, span, after)
         self._count_read(len(found.rows))
         return found
 
     async def resources(
-        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+        self, account: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
     ) -> ResourcePage:
         """Resources that have sent data. As type `Sim`, subscribers are shown under their SIM ids."""
         if kind is not ResourceType.SIM:
-            return await self._store.resources(operator_id, kind, after, limit)
+            return await self._store.resources(account, kind, after, limit)
         sims: list[ResourceMetadata] = []
-        place = self._subscriber_of(operator_id, after)
+        place = self._subscriber_of(account, after)
         more = True
         while more and len(sims) < limit:
-            page = await self._store.resources(operator_id, ResourceType.SUBSCRIBER, place, limit - len(sims))
+            page = await self._store.resources(account, ResourceType.SUBSCRIBER, place, limit - len(sims))
             sims += filter(None, map(self._as_sim, page.resources))
             more = page.more
             if page.resources:
@@ -70,23 +68,21 @@ class DataService:
     def _stored(self, resource: Resource) -> Resource | None:
         if resource.type is not ResourceType.SIM:
             return resource
-        sim = self._registry.sim(resource.operator_id, resource.id)
-        return None if sim is None else Resource(resource.operator_id, ResourceType.SUBSCRIBER, sim.imsi)
+        sim = self._registry.sim(resource.account, resource.id)
+        return None if sim is None else Resource(resource.account, ResourceType.SUBSCRIBER, sim.imsi)
 
     def _as_sim(self, metadata: ResourceMetadata) -> ResourceMetadata | None:
         stored = metadata.resource
-        sim = self._registry.sim_by_imsi(stored.operator_id, stored.id)
+        sim = self._registry.sim_by_imsi(stored.account, stored.id)
         if sim is None:
             return None
-        shown = Resource(stored.operator_id, ResourceType.SIM, sim.sim_id)
+        shown = Resource(stored.account, ResourceType.SIM, sim.sim_id)
         return ResourceMetadata(shown, metadata.last_modified_time, metadata.attribute_names)
 
-    def _subscriber_of(
-        self, operator_id: str, after: tuple[ResourceType, str] | None
-    ) -> tuple[ResourceType, str] | None:
+    def _subscriber_of(self, account: str, after: tuple[ResourceType, str] | None) -> tuple[ResourceType, str] | None:
         if after is None:
             return None
-        sim = self._registry.sim(operator_id, after[1])
+        sim = self._registry.sim(account, after[1])
         if sim is None:
             raise InvalidParameter("last_evaluated_key names a SIM that is not known; read the list from its beginning")
         return ResourceType.SUBSCRIBER, sim.imsi

@@ -9,6 +9,7 @@ from minori.codec.content import JSON, Content
 from minori.codec.entry import encode_json
 from minori.codec.filepath import check_path
 from minori.errors import Error, InvalidPath, NotFound
+from minori.model.account import operator_of
 from minori.model.file import ROOT, FileEntry, FilePage, Placed
 from minori.service.access import AccessService
 from minori.service.files import FileService
@@ -80,7 +81,7 @@ class DeviceFiles:
         place = self._default_path(sender) if path == ROOT else path
         self._authorize(sender, PUT_FILE, place)
         placed = await self.files.put(
-            sender.resource.operator_id,
+            sender.resource.account,
             place,
             upload.content_type,
             upload.chunks,
@@ -95,13 +96,13 @@ class DeviceFiles:
     async def open(self, sender: FileSender, path: str) -> tuple[FileEntry, BlobReader]:
         """A file as it is now, opened; the caller closes it. Raises `NotFound` and `Forbidden`."""
         self._authorize(sender, GET_FILE, path)
-        entry = await self.files.entry(sender.resource.operator_id, path)
+        entry = await self.files.entry(sender.resource.account, path)
         while True:
             try:
                 return entry, await self.files.open(entry)
             except NotFound:
                 # Another version may have taken its place since; it is the one that counts now.
-                newer = await self.files.entry(sender.resource.operator_id, path)
+                newer = await self.files.entry(sender.resource.account, path)
                 if newer == entry:
                     raise
                 entry = newer
@@ -109,7 +110,7 @@ class DeviceFiles:
     async def children(self, sender: FileSender, directory: str, after: str, limit: int) -> FilePage:
         """A page of what is directly in a directory. Raises `NotFound` and `Forbidden`."""
         self._authorize(sender, LIST_FILES, directory)
-        return await self.files.children(sender.resource.operator_id, directory, after, limit)
+        return await self.files.children(sender.resource.account, directory, after, limit)
 
     def refuse(self, error: Error) -> None:
         """Count a request that is not carried out."""
@@ -120,11 +121,12 @@ class DeviceFiles:
         if sender.role_id is None:
             return
         resource = sender.resource
+        operator_id = operator_of(resource.account)
         variables = {"path": path.removeprefix(ROOT)}
         context = Context(
-            self._clock_ms(), sender.address, operator_id=resource.operator_id, variables=variables, imsi=resource.id
+            self._clock_ms(), sender.address, operator_id=operator_id, variables=variables, imsi=resource.id
         )
-        self._access.authorize_device(resource.operator_id, sender.role_id, permission, context)
+        self._access.authorize_device(operator_id, sender.role_id, permission, context)
 
     def _default_path(self, sender: FileSender) -> str:
         text = sender.default_path

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec import Struct
 
 from minori.errors import Error
+from minori.model.account import accounts_of
 from minori.model.export import ExportJob
 from minori.model.file import PUBLIC, ROOT, Blob, FileEntry
 from minori.model.registry import Operator
@@ -28,8 +29,9 @@ _EXPORT_AGAIN = "ask for the export again"
 class Finding(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Something that is not as it should be, and what to do about it.
 
-    `kind` is `entries`, `catalog`, `stores` (they cannot be looked at), `missing`, `size`, `hash`, `unreadable`
-    (the bytes of a file or an export), `parent` (the directory of a file) or `strange` (blobs of another catalog).
+    `kind` is `entries`, `catalog`, `audit`, `stores` (they cannot be looked at), `missing`, `size`, `hash`,
+    `unreadable` (the bytes of a file or an export), `parent` (the directory of a file) or `strange` (blobs of
+    another catalog).
     """
 
     kind: str
@@ -93,7 +95,7 @@ class Examination:
     async def look_at_files(self, progress: Callable[[int], object]) -> None:
         """Compare every file and export with its bytes; `progress` is told how many more have been seen to."""
         operators = await self._catalog.find(Operator)
-        for owner in (PUBLIC, *(operator.operator_id for operator in operators)):
+        for owner in (PUBLIC, *(account for operator in operators for account in accounts_of(operator.operator_id))):
             above = [ROOT]
             async for entry in self._entries(owner):
                 await self._look_at_place(entry, above)
@@ -144,8 +146,8 @@ class Examination:
         self.exports += 1
         kind, flaw = await self._flaw(blob, progress)
         if flaw and await self._catalog.get(ExportJob, job.export_id) is not None:
-            message = f"The export {job.export_id} of {job.operator_id}: {flaw}"
-            self._tell(Finding(kind, message, _EXPORT_AGAIN, job.operator_id, blob_id=blob.blob_id))
+            message = f"The export {job.export_id} of {job.account}: {flaw}"
+            self._tell(Finding(kind, message, _EXPORT_AGAIN, job.account, blob_id=blob.blob_id))
 
     async def _flaw(self, blob: Blob, progress: Callable[[int], object]) -> tuple[str, str]:
         """What is wrong with the bytes of a blob, as the kind of a finding and the end of its sentence."""

@@ -44,11 +44,11 @@ class DataExporter:
         pace = Pace(self._store)
         columns = None
         if wanted.columns and wanted.format is not Format.JSON_LINES:
-            columns = await self._columns(job.operator_id, wanted, output, pace)
+            columns = await self._columns(job.account, wanted, output, pace)
         # In a thread: this may load a large library.
         encoder = await asyncio.to_thread(_encoder(wanted, columns))
         call = asyncio.to_thread if encoder.is_slow else _call
-        async for rows in self._pages(job.operator_id, wanted):
+        async for rows in self._pages(job.account, wanted):
             encoder.add(rows)
             output.entries += len(rows)
             self._count_exported(len(rows))
@@ -57,21 +57,21 @@ class DataExporter:
             await pace.rest()
         await output.write(await call(encoder.finish))
 
-    async def _columns(self, operator_id: str, wanted: DataExport, output: Output, pace: Pace) -> Columns:
+    async def _columns(self, account: str, wanted: DataExport, output: Output, pace: Pace) -> Columns:
         columns = Columns(typed=wanted.format is Format.PARQUET)
-        async for rows in self._pages(operator_id, wanted):
+        async for rows in self._pages(account, wanted):
             columns.learn(decode_rows([row for _, row in rows]))
             output.scanned += len(rows)
             await pace.rest()
         columns.settle()
         return columns
 
-    async def _pages(self, operator_id: str, wanted: DataExport) -> AsyncIterator[Rows]:
+    async def _pages(self, account: str, wanted: DataExport) -> AsyncIterator[Rows]:
         if wanted.category is not None:
-            async for rows in self._of_category(operator_id, wanted.category, wanted):
+            async for rows in self._of_category(account, wanted.category, wanted):
                 yield rows
             return
-        async for resource in self._resources(operator_id, wanted.resource_type, wanted.resource_id):
+        async for resource in self._resources(account, wanted.resource_type, wanted.resource_id):
             span = TimeRange(wanted.first, wanted.last, descending=False, limit=PAGE)
             after: int | None = None
             while True:
@@ -81,26 +81,26 @@ class DataExporter:
                 if after is None:
                     break
 
-    async def _of_category(self, operator_id: str, category: str, wanted: DataExport) -> AsyncIterator[Rows]:
+    async def _of_category(self, account: str, category: str, wanted: DataExport) -> AsyncIterator[Rows]:
         span = TimeRange(wanted.first, wanted.last, descending=False, limit=CATEGORY_PAGE)
         after: CategoryKey | None = None
         while True:
-            page = await self._data.category(operator_id, category, span, after)
+            page = await self._data.category(account, category, span, after)
             yield page.rows
             after = page.next_after
             if after is None:
                 return
 
     async def _resources(
-        self, operator_id: str, kind: ResourceType | None, resource_id: str | None
+        self, account: str, kind: ResourceType | None, resource_id: str | None
     ) -> AsyncIterator[Resource]:
         if kind is not None and resource_id is not None:
-            yield Resource(operator_id, kind, resource_id)
+            yield Resource(account, kind, resource_id)
             return
         after: tuple[ResourceType, str] | None = None
         more = True
         while more:
-            page = await self._data.resources(operator_id, kind, after, RESOURCES_PAGE)
+            page = await self._data.resources(account, kind, after, RESOURCES_PAGE)
             more = page.more
             for metadata in page.resources:
                 yield metadata.resource

@@ -7,6 +7,7 @@ import msgspec
 
 from minori.codec.entry import encode_json
 from minori.codec.tabular import CsvWriter
+from minori.model.account import operator_of
 from minori.model.export import ExportJob, StatisticsRange
 from minori.model.registry import Group, Sim
 from minori.model.resource import ResourceType
@@ -76,7 +77,7 @@ class TableExporter:
         after: tuple[ResourceType, str] | None = None
         more = True
         while more:
-            page = await self._store.resources(job.operator_id, ResourceType.SUBSCRIBER, after, PAGE)
+            page = await self._store.resources(job.account, ResourceType.SUBSCRIBER, after, PAGE)
             more = page.more
             for metadata in page.resources:
                 imsi = metadata.resource.id
@@ -95,12 +96,12 @@ class TableExporter:
 
     async def subscribers(self, job: ExportJob, output: Output) -> None:
         """A line a subscriber, in order of SIM ids."""
-        groups = await self._catalog.find(Group, {"operator_id": job.operator_id})
+        groups = await self._catalog.find(Group, {"account": job.account})
         names = {group.group_id: group.tags.get("name") for group in groups}
         lines = CsvWriter(SUBSCRIBER_COLUMNS)
         after: str | None = None
         while True:
-            sims = await self._catalog.find(Sim, {"operator_id": job.operator_id}, after, PAGE)
+            sims = await self._catalog.find(Sim, {"account": job.account}, after, PAGE)
             lines.write(_subscriber(sim, names) for sim in sims)
             output.entries += len(sims)
             await output.write(lines.take())
@@ -111,6 +112,6 @@ class TableExporter:
 
 def _subscriber(sim: Sim, groups: Mapping[str, str | None]) -> tuple[str | int | None, ...]:
     group_name = groups.get(sim.group_id) if sim.group_id else None
-    named = (sim.imsi, sim.sim_id, sim.operator_id, sim.status, sim.group_id, group_name)
+    named = (sim.imsi, sim.sim_id, operator_of(sim.account), sim.status, sim.group_id, group_name)
     tags = encode_json(sim.tags).decode()
     return (*named, sim.created_time, sim.last_modified_time, sim.tags.get("name"), tags)

@@ -136,7 +136,7 @@ class ExportService:
             _log.warning("exports stopped count as attempts", reason=error.message)
 
     async def submit(
-        self, operator_id: str, operation: str, parameters: dict[str, Any], filename: str, content_type: str
+        self, account: str, operation: str, parameters: dict[str, Any], filename: str, content_type: str
     ) -> str:
         """Take a job in; its id. Durable on return.
 
@@ -144,11 +144,11 @@ class ExportService:
         """
         if self._is_closed:
             raise Overloaded
-        kept = sum(job.operator_id == operator_id and not self._is_over(job) for job in self._jobs.values())
+        kept = sum(job.account == account and not self._is_over(job) for job in self._jobs.values())
         if kept >= self._settings.kept:
             raise TooManyExports(self._settings.kept, self._settings.kept_hours)
         export_id = f"fe_{uuid.uuid4()}"
-        job = ExportJob(export_id, operator_id, operation, parameters, filename, content_type, self._clock_ms())
+        job = ExportJob(export_id, account, operation, parameters, filename, content_type, self._clock_ms())
         self._jobs[export_id] = job
         try:
             await self._catalog.apply(Insert(job))
@@ -174,10 +174,10 @@ class ExportService:
                 raise run.error
         return self._jobs[export_id]
 
-    def job(self, operator_id: str, export_id: str) -> tuple[ExportJob, Output | None]:
+    def job(self, account: str, export_id: str) -> tuple[ExportJob, Output | None]:
         """A job, and how far it is if it is not over. Raises `NotFound`, for somebody else's too."""
         job = self._jobs.get(export_id)
-        if job is None or job.operator_id != operator_id or self._is_over(job):
+        if job is None or job.account != account or self._is_over(job):
             raise NotFound("There is no such export; its file may have been removed since")
         run = self._runs.get(export_id)
         return job, None if run is None else run.output
@@ -269,7 +269,7 @@ class ExportService:
     async def _added_up(self, job: ExportJob) -> list[Change]:
         if job.status != EXPORTED or not self._producers[job.operation].is_data:
             return []
-        added = ExportedBytes.of(job.operator_id, month_of(self._clock_ms()), job.blob_size)
+        added = ExportedBytes.of(job.account, month_of(self._clock_ms()), job.blob_size)
         before = await self._catalog.get(ExportedBytes, added.key)
         return [Put(added if before is None else replace(added, size=before.size + added.size))]
 

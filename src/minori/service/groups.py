@@ -17,7 +17,7 @@ from minori.model.registry import Device, Group, Sim
 from minori.model.selection import TagFilter
 from minori.service.registry import Registry
 from minori.service.views import Views
-from minori.storage.base import Catalog, Conflict, Insert, Remove, Replace
+from minori.storage.base import Catalog, Change, Conflict, Insert, Remove, Replace
 
 GROUPS = 10_000
 """The most groups of one operator (our choice; the number is unlimited elsewhere): each may take 8 KB of memory."""
@@ -42,37 +42,38 @@ class GroupService:
         self._views = views
         self._clock_ms = clock_ms
 
-    async def create(self, operator_id: str, tags: dict[str, str], configuration: Configuration) -> Group:
+    async def create(self, account: str, tags: dict[str, str], configuration: Configuration) -> Group:
         """A new group. Raises `LimitReached`."""
-        if len(self._registry.groups(operator_id, lambda _: True, "", GROUPS)) >= GROUPS:
+        if len(self._registry.groups(account, lambda _: True, "", GROUPS)) >= GROUPS:
             raise LimitReached(f"There are {GROUPS} groups already, the most of one operator; delete some first")
         now = self._clock_ms()
-        group = Group(str(uuid.uuid4()), operator_id, tags, configuration, now, now)
+        group = Group(str(uuid.uuid4()), account, tags, configuration, now, now)
         await self._views.apply(Insert(group))
         return group
 
-    def get(self, operator_id: str, group_id: str) -> Group:
-        """The operator's group with this id. Raises `NotFound`."""
-        group = self._registry.group(operator_id, group_id)
+    def get(self, account: str, group_id: str) -> Group:
+        """The account's group with this id. Raises `NotFound`."""
+        group = self._registry.group(account, group_id)
         if group is None:
             raise _absent()
         return group
 
-    def page(self, operator_id: str, wanted: TagFilter | None, after: str, limit: int) -> list[Group]:
-        """The operator's groups that have the tag, in order of their ids, beyond `after`."""
-        return self._registry.groups(operator_id, lambda group: wanted is None or wanted.fits(group.tags), after, limit)
+    def page(self, account: str, wanted: TagFilter | None, after: str, limit: int) -> list[Group]:
+        """The account's groups that have the tag, in order of their ids, beyond `after`."""
+        return self._registry.groups(account, lambda group: wanted is None or wanted.fits(group.tags), after, limit)
 
-    async def delete(self, operator_id: str, group_id: str) -> None:
+    async def delete(self, account: str, group_id: str) -> None:
         """Remove it; SIMs that are in it are in no group then (our choice). Raises `NotFound`.
 
-        The SIMs leave first, some at a time. Whatever breaks off in between leaves the group with fewer SIMs.
+        The SIMs leave first, some at a time. Whatever breaks off in between leaves the group with fewer SIMs. Who
+        joined while the last ones left leaves behind it: once the group is gone, nobody can join (see `joined`).
         """
-        group = await self._known(operator_id, group_id)
-        while await self._let_leave(Sim, group_id) or await self._let_leave(Device, group_id):
-            pass
+        group = await self._known(account, group_id)
+        await self._let_all_leave(group_id)
         await self._views.apply(Remove(group))
+        await self._let_all_leave(group_id)
 
-    async def put_options(self, operator_id: str, group_id: str, namespace: str, options: Options) -> Group:
+    async def put_options(self, account: str, group_id: str, namespace: str, options: Options) -> Group:
         """Add or replace these options of a namespace. Raises `NotFound`, `InvalidParameter`."""
 
         def merged(group: Group) -> Group:
@@ -80,9 +81,9 @@ class GroupService:
             configuration = {**group.configuration, namespace: {**there, **options}}
             return replace(group, configuration=checked_configuration(configuration))
 
-        return await self._change(operator_id, group_id, merged)
+        return await self._change(account, group_id, merged)
 
-    async def delete_namespace(self, operator_id: str, group_id: str, namespace: str) -> None:
+    async def delete_namespace(self, account: str, group_id: str, namespace: str) -> None:
         """Remove a namespace. Raises `NotFound`; `InvalidParameter` where it is not set (documented)."""
 
         def without(group: Group) -> Group:
@@ -90,9 +91,9 @@ class GroupService:
                 raise InvalidParameter("The group has no configuration of this namespace")
             return replace(group, configuration=_without(group.configuration, namespace))
 
-        await self._change(operator_id, group_id, without)
+        await self._change(account, group_id, without)
 
-    async def delete_option(self, operator_id: str, group_id: str, namespace: str, key: str) -> None:
+    async def delete_option(self, account: str, group_id: str, namespace: str, key: str) -> None:
         """Remove one option; the namespace stays, even without any. Raises `NotFound`, where it is not set too."""
 
         def without(group: Group) -> Group:
@@ -101,15 +102,15 @@ class GroupService:
                 raise NotFound("The group's configuration has no such key in this namespace")
             return replace(group, configuration={**group.configuration, namespace: _without(there, key)})
 
-        await self._change(operator_id, group_id, without)
+        await self._change(account, group_id, without)
 
-    async def put_tags(self, operator_id: str, group_id: str, tags: Mapping[str, str]) -> Group:
+    async def put_tags(self, account: str, group_id: str, tags: Mapping[str, str]) -> Group:
         """Add these tags, and replace those of the same names. Raises `NotFound`, `InvalidParameter` for too many."""
         return await self._change(
-            operator_id, group_id, lambda group: replace(group, tags=checked_tags({**group.tags, **tags}))
+            account, group_id, lambda group: replace(group, tags=checked_tags({**group.tags, **tags}))
         )
 
-    async def delete_tag(self, operator_id: str, group_id: str, tag: str) -> None:
+    async def delete_tag(self, account: str, group_id: str, tag: str) -> None:
         """Remove a tag. Raises `NotFound`, where there is no such tag too (documented)."""
 
         def without(group: Group) -> Group:
@@ -117,12 +118,12 @@ class GroupService:
                 raise NotFound("The group has no tag of this name")
             return replace(group, tags=_without(group.tags, tag))
 
-        await self._change(operator_id, group_id, without)
+        await self._change(account, group_id, without)
 
-    async def _change(self, operator_id: str, group_id: str, changed: Callable[[Group], Group]) -> Group:
+    async def _change(self, account: str, group_id: str, changed: Callable[[Group], Group]) -> Group:
         """Change a group, whatever others change about it meanwhile."""
         for _ in range(TRIES):
-            known = await self._known(operator_id, group_id)
+            known = await self._known(account, group_id)
             now = max(self._clock_ms(), known.last_modified_time)
             group = replace(changed(known), last_modified_time=now)
             try:
@@ -131,6 +132,10 @@ class GroupService:
                 continue
             return group
         raise Overloaded
+
+    async def _let_all_leave(self, group_id: str) -> None:
+        while await self._let_leave(Sim, group_id) or await self._let_leave(Device, group_id):
+            pass
 
     async def _let_leave(self, kind: type[M], group_id: str) -> bool:
         """Let some SIMs or devices leave the group; whether there may be more."""
@@ -144,12 +149,25 @@ class GroupService:
             return True
         return len(members) == BATCH
 
-    async def _known(self, operator_id: str, group_id: str) -> Group:
+    async def _known(self, account: str, group_id: str) -> Group:
         """As the catalog has it, which other processes change too."""
         group = await self._catalog.get(Group, group_id)
-        if group is None or group.operator_id != operator_id:
+        if group is None or group.account != account:
             raise _absent()
         return group
+
+
+async def joined(catalog: Catalog, account: str, group_id: str | None) -> tuple[Change, ...]:
+    """What is written together with whoever joins a group of the account: so it is still there, whoever removes it.
+
+    Nothing, for no group. Raises `NotFound` for a group that there is not.
+    """
+    if group_id is None:
+        return ()
+    group = await catalog.get(Group, group_id)
+    if group is None or group.account != account:
+        raise _absent()
+    return (Replace(group, group),)
 
 
 def _without(mapping: Mapping[str, V], key: str) -> dict[str, V]:

@@ -4,7 +4,19 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
-from minori.model.registry import AuthKey, KeyUse, Operator, Principal, Record, Role, User, role_srn, user_srn
+from minori.model.registry import (
+    AuthKey,
+    KeyUse,
+    Operator,
+    Principal,
+    Record,
+    Role,
+    SecondFactor,
+    User,
+    holder_srn,
+    role_srn,
+    user_srn,
+)
 from minori.service.permissions import Permission, kept_permission
 from minori.service.tokens import Holder
 from minori.storage.base import Noted
@@ -24,12 +36,14 @@ class Identities:
         self._roles: dict[str, Role] = {}
         self._keys: dict[str, AuthKey] = {}
         self._uses: dict[str, KeyUse] = {}
+        self._factors: dict[str, SecondFactor] = {}
         self._kept: dict[Any, dict[str, Any]] = {
             Operator: self._operators,
             User: self._users,
             Role: self._roles,
             AuthKey: self._keys,
             KeyUse: self._uses,
+            SecondFactor: self._factors,
         }
         self._operators_by_email: dict[str, Operator] = {}
         self._documents: dict[Principal, tuple[Permission, ...]] = {}
@@ -48,7 +62,7 @@ class Identities:
             records[noted.key] = noted.record
         if noted.kind is Operator:
             self._operators_by_email = {operator.email: operator for operator in self._operators.values()}
-        if noted.kind is not KeyUse:
+        if noted.kind not in (KeyUse, SecondFactor):
             self._documents.clear()
 
     def keys(self, kind: type[Record]) -> Collection[str]:
@@ -96,12 +110,24 @@ class Identities:
         use = self._uses.get(auth_key_id)
         return None if use is None else use.time
 
+    def second_factor(self, owner: Principal) -> SecondFactor | None:
+        """What a user shares with his authenticator, confirmed or not."""
+        return self._factors.get(holder_srn(owner.operator_id, owner.user_name))
+
     def is_current(self, holder: Holder) -> bool:
-        """Whether the one to whom a token was issued is still there, and what he logged in with not withdrawn."""
+        """Whether the one to whom a token was issued is still there, and what he logged in with not withdrawn.
+
+        Where somebody switched to him: whether that one is too, and the trust policy the one that allowed it.
+        """
         operator_id, user_name = holder.principal.operator_id, holder.principal.user_name
         owner = self.operator(operator_id) if user_name is None else self.user(operator_id, user_name)
         is_withdrawn = holder.auth_key_id is not None and holder.auth_key_id not in self._keys
-        return owner is not None and owner.seal == holder.seal and not is_withdrawn
+        if owner is None or owner.seal != holder.seal or is_withdrawn:
+            return False
+        origin = holder.origin
+        if origin is None:
+            return True
+        return isinstance(owner, User) and owner.trust_seal == origin.trust_seal and self.is_current(origin.holder)
 
     def documents(self, principal: Principal) -> tuple[Permission, ...]:
         """The permission documents that count for a SAM user: the default one, his roles' and his own.

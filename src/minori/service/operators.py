@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from minori.codec.login import canonical_email
 from minori.errors import InvalidParameter, NotFound
+from minori.model.account import Coverage, account_of, accounts_of
 from minori.model.export import ExportedBytes, ExportJob
 from minori.model.registry import AuthKey, Group, Operator, Record, Session, Sim
 from minori.service.passwords import Passwords, random_text, sha256_hex
@@ -93,36 +94,40 @@ async def remove_operator(catalog: Catalog, operator: Operator) -> None:
     """
     if len(await catalog.find(Operator, limit=2)) == 1:
         raise InvalidParameter("This is the only operator, and a server needs one; add another one first")
-    sims = {sim.imsi for sim in await catalog.find(Sim, {"operator_id": operator.operator_id})}
+    accounts = accounts_of(operator.operator_id)
+    sims = {sim.imsi for account in accounts for sim in await catalog.find(Sim, {"account": account})}
     changes: list[Change] = [Remove(session) for session in await catalog.find(Session) if session.imsi in sims]
-    for kind in _owned():
+    for kind in _owned("operator_id"):
         changes += [Remove(record) for record in await catalog.find(kind, {"operator_id": operator.operator_id})]
+    for kind in _owned("account"):
+        for account in accounts:
+            changes += [Remove(record) for record in await catalog.find(kind, {"account": account})]
     left = iter([*changes, Remove(operator)])
     while some := tuple(islice(left, _AT_ONCE)):
         await catalog.apply(*some)
 
 
-def _owned() -> list[Any]:
-    """The classes of record that go with their operator."""
-    kinds = [kind for kind in get_args(Record) if "operator_id" in kind.__struct_fields__]
+def _owned(by: str) -> list[Any]:
+    """The classes of record that go with their operator, who is named in the field `by`."""
+    kinds = [kind for kind in get_args(Record) if by in kind.__struct_fields__]
     return [kind for kind in kinds if kind not in (Operator, ExportJob, ExportedBytes)]
 
 
 async def ensure_demo(catalog: Catalog, operator_id: str, clock: Callable[[], float]) -> None:
-    """Add what is absent of the demo: a group with Harvest enabled, a SIM in it, its loopback sessions.
+    """Add what is absent of the demo: a group with Harvest enabled, a SIM in it, its loopback sessions; in Japan.
 
     What is there is left as it is, whatever became of it.
     """
-    now = int(clock() * 1000)
+    now, account = int(clock() * 1000), account_of(operator_id, Coverage.JAPAN)
     additions: list[Change] = []
-    groups = await catalog.find(Group, {"operator_id": operator_id})
+    groups = await catalog.find(Group, {"account": account})
     group = next((group for group in groups if group.tags.get("name") == DEMO_GROUP), None)
     if group is None:
         enabled = {"SoracomHarvest": {"enabled": True}, "SoracomHarvestFiles": {"enabled": True}}
-        group = Group(str(uuid.uuid4()), operator_id, {"name": DEMO_GROUP}, enabled, now, now)
+        group = Group(str(uuid.uuid4()), account, {"name": DEMO_GROUP}, enabled, now, now)
         additions.append(Insert(group))
     if not await catalog.get(Sim, DEMO_SIM_ID) and not await catalog.find(Sim, {"imsi": DEMO_IMSI}):
-        sim = Sim(DEMO_SIM_ID, DEMO_IMSI, operator_id, group.group_id, "active", {}, now, now)
+        sim = Sim(DEMO_SIM_ID, DEMO_IMSI, account, group.group_id, "active", {}, now, now)
         additions.append(Insert(sim))
     absent = [network for network in DEMO_NETWORKS if await catalog.get(Session, network) is None]
     additions.extend(Insert(Session(network, DEMO_IMSI)) for network in absent)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from minori.codec.permission.trust import parse_trust_policy
 from minori.errors import InvalidParameter, LimitReached, NameTaken, NotFound, Overloaded, RoleInUse
 from minori.model.registry import AuthKey, KeyUse, Operator, Principal, Role, User, role_srn, user_srn
 from minori.service.identities import Identities
 from minori.service.passwords import random_text, sha256_hex
 from minori.service.permissions import read_permission
+from minori.service.second_factors import removal
 from minori.service.views import Views
 from minori.storage.base import Change, Conflict, Insert, Remove, Replace
 
@@ -117,11 +119,11 @@ class People:
             await self.write(user, replace(user, description=user.description if description is None else description))
 
     async def delete_user(self, operator_id: str, user_name: str) -> None:
-        """Remove a user with his keys; his tokens end at once."""
+        """Remove a user with his keys and his second factor; his tokens end at once."""
         async with self.turn:
             user = self.user(operator_id, user_name)
             keys = self.identities.auth_keys(Principal(operator_id, user_name))
-            await self.apply(Remove(user), *(change for key in keys for change in _removal(key)))
+            await self.apply(Remove(user), removal(user.srn), *(change for key in keys for change in _removal(key)))
 
     async def permit_user(self, operator_id: str, user_name: str, permission: str | None) -> None:
         """Give a user this permission document, or none. Raises `InvalidPermission`."""
@@ -130,6 +132,18 @@ class People:
         async with self.turn:
             user = self.user(operator_id, user_name)
             await self.write(user, replace(user, permission=permission))
+
+    async def trust(self, operator_id: str, user_name: str, policy: str | None) -> None:
+        """Give a user this trust policy, or none. Raises `InvalidPermission`.
+
+        Switches that the one before it allowed end, but for the very same policy again.
+        """
+        if policy is not None:
+            parse_trust_policy(policy)
+        async with self.turn:
+            user = self.user(operator_id, user_name)
+            if policy != user.trust_policy:
+                await self.write(user, replace(user, trust_policy=policy, trust_seal=new_seal()))
 
     async def permit_all_users(self, operator_id: str, permission: str | None) -> None:
         """Give the operator these default permissions, or none. Raises `InvalidPermission`."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from minori.codec.permission.document import Effect, Statement, parse_permission
+from minori.codec.permission.document import Statement, parse_permission
 from minori.codec.permission.expression import (
     And,
     Comparison,
@@ -37,6 +37,8 @@ from minori.codec.permission.expression import (
     Variable,
 )
 from minori.codec.permission.names import covers
+from minori.codec.permission.reader import Effect
+from minori.codec.permission.trust import Trust
 from minori.errors import InvalidPermission
 
 ALWAYS = frozenset({"Auth:logout"})
@@ -117,16 +119,18 @@ def allows(permissions: Iterable[Permission], api: str, context: Context) -> boo
 
     Takes a few microseconds; the most that a document can cost is bounded when it is read.
     """
-    if api in ALWAYS:
-        return True
+    return api in ALWAYS or permits([each for one in permissions for each in one.naming(api)], context)
+
+
+def permits(statements: Iterable[Statement | Trust], context: Context) -> bool:
+    """What statements that name one thing say of it, all together. Never raises."""
     is_allowed = False
-    for permission in permissions:
-        for statement in permission.naming(api):
-            if statement.effect is Effect.DENY:
-                if _holds(statement.condition, context) is not False:
-                    return False
-            elif not is_allowed:
-                is_allowed = _holds(statement.condition, context) is True
+    for statement in statements:
+        if statement.effect is Effect.DENY:
+            if _holds(statement.condition, context) is not False:
+                return False
+        elif not is_allowed:
+            is_allowed = _holds(statement.condition, context) is True
     return is_allowed
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, SimInactive, UnknownSender
+from minori.model.account import operator_of
 from minori.model.file import ROOT
 from minori.model.registry import SENDING, Group, Record, Session, Sim
 from minori.model.resource import Resource, ResourceType
@@ -66,10 +67,10 @@ class Registry:
         self._groups: dict[str, Group] = {}
         self._sessions: dict[str, Session] = {}
         self._networks = Networks()
-        self._sims_of_operator = Shelves()
-        self._sim_ids_of_operator = Shelves()
+        self._sims_of_account = Shelves()
+        self._sim_ids_of_account = Shelves()
         self._sims_of_group = Shelves()
-        self._groups_of_operator = Shelves()
+        self._groups_of_account = Shelves()
         self._sessions_of_server = Shelves()
         # A sender counts for the state of the registry it was found in: that is never swept, but goes stale at once.
         self._state = 0
@@ -116,24 +117,24 @@ class Registry:
         _remember(self._file_senders, address, (self._state, sender))
         return sender
 
-    def sim(self, operator_id: str, sim_id: str) -> Sim | None:
-        """The SIM with this id, if it is the operator's."""
+    def sim(self, account: str, sim_id: str) -> Sim | None:
+        """The SIM with this id, if it is the account's."""
         sim = self._sims.get(sim_id)
-        return sim if sim is not None and sim.operator_id == operator_id else None
+        return sim if sim is not None and sim.account == account else None
 
-    def sim_by_imsi(self, operator_id: str, imsi: str) -> Sim | None:
-        """The SIM with this IMSI, if it is the operator's."""
+    def sim_by_imsi(self, account: str, imsi: str) -> Sim | None:
+        """The SIM with this IMSI, if it is the account's."""
         sim = self._by_imsi.get(imsi)
-        return sim if sim is not None and sim.operator_id == operator_id else None
+        return sim if sim is not None and sim.account == account else None
 
-    def sims(self, operator_id: str, after_imsi: str = "", limit: int = 100) -> list[Sim]:
-        """The operator's SIMs in order of IMSI, beyond `after_imsi`."""
-        imsis = self._sims_of_operator.beyond(operator_id, after_imsi)
+    def sims(self, account: str, after_imsi: str = "", limit: int = 100) -> list[Sim]:
+        """The account's SIMs in order of IMSI, beyond `after_imsi`."""
+        imsis = self._sims_of_account.beyond(account, after_imsi)
         return [self._by_imsi[imsi] for imsi in islice(imsis, limit)]
 
-    def sims_by_id(self, operator_id: str, after: str = "", limit: int = 100) -> list[Sim]:
-        """The operator's SIMs in order of SIM id, beyond the SIM id `after`."""
-        sim_ids = self._sim_ids_of_operator.beyond(operator_id, after)
+    def sims_by_id(self, account: str, after: str = "", limit: int = 100) -> list[Sim]:
+        """The account's SIMs in order of SIM id, beyond the SIM id `after`."""
+        sim_ids = self._sim_ids_of_account.beyond(account, after)
         return [self._sims[sim_id] for sim_id in islice(sim_ids, limit)]
 
     def sims_of_group(self, group_id: str, after_imsi: str = "", limit: int = 100) -> list[Sim]:
@@ -141,43 +142,46 @@ class Registry:
         imsis = self._sims_of_group.beyond(group_id, after_imsi)
         return [self._by_imsi[imsi] for imsi in islice(imsis, limit)]
 
-    def group(self, operator_id: str, group_id: str) -> Group | None:
-        """The group with this id, if it is the operator's."""
+    def group(self, account: str, group_id: str) -> Group | None:
+        """The group with this id, if it is the account's."""
         group = self._groups.get(group_id)
-        return group if group is not None and group.operator_id == operator_id else None
+        return group if group is not None and group.account == account else None
 
-    def category(self, operator_id: str, group_id: str) -> str | None:
+    def category(self, account: str, group_id: str) -> str | None:
         """The category under which a group keeps entries, if there is such a group of the operator and it has one."""
-        group = self.group(operator_id, group_id)
+        group = self.group(account, group_id)
         return None if group is None else _category(group)
 
-    def groups(self, operator_id: str, fits: Callable[[Group], bool], after: str, limit: int) -> list[Group]:
-        """The operator's groups that `fits` says yes to, in order of their ids, beyond the id `after`."""
-        groups = (self._groups[group_id] for group_id in self._groups_of_operator.beyond(operator_id, after))
+    def groups(self, account: str, fits: Callable[[Group], bool], after: str, limit: int) -> list[Group]:
+        """The account's groups that `fits` says yes to, in order of their ids, beyond the id `after`."""
+        groups = (self._groups[group_id] for group_id in self._groups_of_account.beyond(account, after))
         return list(islice(filter(fits, groups), limit))
 
-    def session(self, operator_id: str, network: str) -> tuple[Session, Sim] | None:
-        """The session of exactly this network, if its SIM is the operator's."""
+    def session(self, account: str, network: str) -> tuple[Session, Sim] | None:
+        """The session of exactly this network, if its SIM is the account's."""
         session = self._sessions.get(network)
-        sim = None if session is None else self.sim_by_imsi(operator_id, session.imsi)
+        sim = None if session is None else self.sim_by_imsi(account, session.imsi)
         return None if session is None or sim is None else (session, sim)
 
-    def sessions(self, operator_id: str, after: str, limit: int) -> list[tuple[Session, Sim]]:
-        """The sessions of the operator's SIMs in order of their networks' text, beyond the network `after`."""
+    def sessions(self, account: str, after: str, limit: int) -> list[tuple[Session, Sim]]:
+        """The sessions of the account's SIMs in order of their networks' text, beyond the network `after`."""
         networks = self._sessions_of_server.beyond("", after)
-        mine = (found for network in networks if (found := self.session(operator_id, network)) is not None)
+        mine = (found for network in networks if (found := self.session(account, network)) is not None)
         return list(islice(mine, limit))
 
-    def is_taken(self, operator_id: str, network: str) -> bool:
+    def is_taken(self, account: str, network: str) -> bool:
         """Whether exactly this network leads to a SIM of another operator."""
         session = self._sessions.get(network)
-        sim = None if session is None else self._by_imsi.get(session.imsi)
-        return sim is not None and sim.operator_id != operator_id
+        return session is not None and self._is_foreign(account, session.imsi)
 
-    def others_at(self, operator_id: str, network: Network) -> bool:
+    def others_at(self, account: str, network: Network) -> bool:
         """Whether a SIM of another operator has a session that holds this network, is in it, or is the same."""
-        sims = (self._by_imsi.get(imsi) for imsi in self._networks.overlapping(network))
-        return any(sim is not None and sim.operator_id != operator_id for sim in sims)
+        return any(self._is_foreign(account, imsi) for imsi in self._networks.overlapping(network))
+
+    def _is_foreign(self, account: str, imsi: str) -> bool:
+        """Whether this is a SIM of another operator; one of the other coverage is his own."""
+        sim = self._by_imsi.get(imsi)
+        return sim is not None and operator_of(sim.account) != operator_of(account)
 
     def _who(self, address: str) -> tuple[Sim, Group]:
         imsi = self._networks.find(address)
@@ -193,7 +197,7 @@ class Registry:
 
     def _take_sim(self, sim_id: str, sim: Sim | None) -> None:
         old = self._sims.get(sim_id)
-        if sim is not None and old is not None and (old.imsi, old.operator_id) == (sim.imsi, sim.operator_id):
+        if sim is not None and old is not None and (old.imsi, old.account) == (sim.imsi, sim.account):
             # Most changes leave a SIM in its place on the shelves, which are long.
             self._sims[sim_id] = self._by_imsi[sim.imsi] = sim
             if old.group_id != sim.group_id:
@@ -206,16 +210,16 @@ class Registry:
         # Two SIMs never have one IMSI: whoever had it has lost it, and word of that will come.
         self._drop_sim(self._by_imsi.get(sim.imsi))
         self._sims[sim_id] = self._by_imsi[sim.imsi] = sim
-        self._sims_of_operator.add(sim.operator_id, sim.imsi)
-        self._sim_ids_of_operator.add(sim.operator_id, sim_id)
+        self._sims_of_account.add(sim.account, sim.imsi)
+        self._sim_ids_of_account.add(sim.account, sim_id)
         self._join_group(sim)
 
     def _drop_sim(self, sim: Sim | None) -> None:
         if sim is None:
             return
         del self._sims[sim.sim_id], self._by_imsi[sim.imsi]
-        self._sims_of_operator.remove(sim.operator_id, sim.imsi)
-        self._sim_ids_of_operator.remove(sim.operator_id, sim.sim_id)
+        self._sims_of_account.remove(sim.account, sim.imsi)
+        self._sim_ids_of_account.remove(sim.account, sim.sim_id)
         self._leave_group(sim)
 
     def _join_group(self, sim: Sim) -> None:
@@ -229,10 +233,10 @@ class Registry:
     def _take_group(self, group_id: str, group: Group | None) -> None:
         old = self._groups.pop(group_id, None)
         if old is not None:
-            self._groups_of_operator.remove(old.operator_id, group_id)
+            self._groups_of_account.remove(old.account, group_id)
         if group is not None:
             self._groups[group_id] = group
-            self._groups_of_operator.add(group.operator_id, group_id)
+            self._groups_of_account.add(group.account, group_id)
 
     def _take_session(self, network: str, session: Session | None) -> None:
         parsed = ipaddress.ip_network(network)
@@ -269,7 +273,7 @@ def _file_sender(sim: Sim, group: Group, address: str) -> FileSender:
 
 
 def _resource(sim: Sim) -> Resource:
-    return Resource(sim.operator_id, ResourceType.SUBSCRIBER, sim.imsi)
+    return Resource(sim.account, ResourceType.SUBSCRIBER, sim.imsi)
 
 
 def _category(group: Group) -> str | None:

@@ -25,48 +25,48 @@ class SessionService:
         self._views = views
         self._turn = asyncio.Lock()
 
-    async def put(self, operator_id: str, text: str, wanted: SimReference) -> tuple[Session, Sim, bool]:
+    async def put(self, account: str, text: str, wanted: SimReference) -> tuple[Session, Sim, bool]:
         """Let a network be a SIM, in place of the one it is; the last one tells whether it was none.
 
         Raises `InvalidParameter` for what is no network, or overlaps another operator's, and `NotFound` for a SIM
         that is not the operator's.
         """
         network = parse_network(text)
-        sim = self._sim(operator_id, wanted)
+        sim = self._sim(account, wanted)
         session = Session(str(network), sim.imsi)
         async with self._turn:
-            is_taken = self._registry.is_taken(operator_id, session.network)
-            if is_taken or (not network.is_loopback and self._registry.others_at(operator_id, network)):
+            is_taken = self._registry.is_taken(account, session.network)
+            if is_taken or (not network.is_loopback and self._registry.others_at(account, network)):
                 raise InvalidParameter(
                     "The network overlaps a session of another operator; choose another one, or let whoever runs the"
                     " server set it with `minori session set`"
                 )
-            created = self._registry.session(operator_id, session.network) is None
+            created = self._registry.session(account, session.network) is None
             await self._views.apply(Put(session))
         return session, sim, created
 
-    def get(self, operator_id: str, text: str) -> tuple[Session, Sim]:
+    def get(self, account: str, text: str) -> tuple[Session, Sim]:
         """The session of exactly this network. Raises `NotFound`, and `InvalidParameter` for what is no network."""
-        found = self._registry.session(operator_id, str(parse_network(text)))
+        found = self._registry.session(account, str(parse_network(text)))
         if found is None:
             raise _absent()
         return found
 
-    def page(self, operator_id: str, after: str, limit: int) -> Sequence[tuple[Session, Sim]]:
+    def page(self, account: str, after: str, limit: int) -> Sequence[tuple[Session, Sim]]:
         """The operator's sessions in order of the text of their networks, beyond `after`."""
-        return self._registry.sessions(operator_id, after, limit)
+        return self._registry.sessions(account, after, limit)
 
-    async def delete(self, operator_id: str, text: str) -> None:
+    async def delete(self, account: str, text: str) -> None:
         """Let a network be no SIM. Raises as `get` does."""
         async with self._turn:
-            session, _ = self.get(operator_id, text)
+            session, _ = self.get(account, text)
             await self._views.apply(Remove(session))
 
-    def _sim(self, operator_id: str, wanted: SimReference) -> Sim:
+    def _sim(self, account: str, wanted: SimReference) -> Sim:
         if wanted.imsi is not None:
-            sim = self._registry.sim_by_imsi(operator_id, wanted.imsi)
+            sim = self._registry.sim_by_imsi(account, wanted.imsi)
         else:
-            sim = self._registry.sim(operator_id, wanted.sim_id or "")
+            sim = self._registry.sim(account, wanted.sim_id or "")
         if sim is None:
             raise _no_sim(wanted)
         return sim

@@ -50,28 +50,28 @@ class _Known:
         self.sessions = sessions
         self.lines: dict[str, int] = {}
 
+    def groups_called(self, name: str | None) -> Sequence[str | None]:
+        """The groups of this name or id; where none is named it is no group at all that is meant."""
+        return [None] if name is None else self.groups.get(name, [])
 
-async def plan(catalog: Catalog, operator_id: str, rows: Iterable[SimRow | Flaw], now: int) -> Plan:
+
+async def plan(catalog: Catalog, account: str, rows: Iterable[SimRow | Flaw], now: int) -> Plan:
     """Look at every line, and change nothing. `now` is UNIX ms. Raises what reading the table and the catalog raise.
 
-    A SIM of the operator that has this IMSI already, and this SIM id if there is one, is left as it is.
+    A SIM of the account that has this IMSI already, and this SIM id if there is one, is left as it is.
     """
-    known = await _read(catalog, operator_id)
+    known = await _read(catalog, account)
     arrivals: list[Arrival] = []
     flaws: list[Flaw] = []
     skipped = 0
     for row in rows:
-        if isinstance(row, Flaw):
-            flaws.append(row)
-            continue
-        try:
-            _claim(known, row)
-            if _is_there(known, operator_id, row):
-                skipped += 1
-            else:
-                arrivals.append(_arrival(known, operator_id, row, now))
-        except InvalidParameter as error:
-            flaws.append(Flaw(row.line, error.message))
+        found = row if isinstance(row, Flaw) else _judge(known, account, row, now)
+        if found is None:
+            skipped += 1
+        elif isinstance(found, Flaw):
+            flaws.append(found)
+        else:
+            arrivals.append(found)
     return Plan(arrivals, skipped, flaws)
 
 
@@ -105,46 +105,58 @@ async def _apply(catalog: Catalog, changes: Sequence[Insert]) -> None:
     raise AssertionError
 
 
-async def _read(catalog: Catalog, operator_id: str) -> _Known:
+async def _read(catalog: Catalog, account: str) -> _Known:
     sims: dict[str, tuple[str, str]] = {}
     after = None
     while page := await catalog.find(Sim, after=after, limit=READ):
-        sims.update({sim.imsi: (sim.sim_id, sim.operator_id) for sim in page})
+        sims.update({sim.imsi: (sim.sim_id, sim.account) for sim in page})
         after = page[-1].sim_id
     sessions = {session.network: session.imsi for session in await catalog.find(Session)}
-    return _Known(await catalog.find(Group, {"operator_id": operator_id}), sims, sessions)
+    return _Known(await catalog.find(Group, {"account": account}), sims, sessions)
 
 
-def _claim(known: _Known, row: SimRow) -> None:
-    """Refuse what an earlier line has, too."""
-    for kind, name in (("IMSI", row.imsi), ("SIM id", row.sim_id), ("session", row.network)):
-        if name is not None:
-            line = known.lines.setdefault(f"{kind} {name}", row.line)
-            if line != row.line:
-                raise InvalidParameter(f"Line {line} has the same {kind}")
-
-
-def _is_there(known: _Known, operator_id: str, row: SimRow) -> bool:
+def _judge(known: _Known, account: str, row: SimRow, now: int) -> Arrival | Flaw | None:
+    """What becomes of a line: a SIM, nothing if it is there already, or what is wrong with it."""
+    claimed = _claim(known, row)
+    if claimed is not None:
+        return claimed
     sim_id, owner = known.sims.get(row.imsi, (None, None))
-    if owner is None:
-        return False
-    if owner != operator_id or row.sim_id not in (None, sim_id):
-        raise InvalidParameter(
-            "A SIM with this IMSI is registered already, for another operator or with another SIM id"
-        )
-    return True
+    if owner == account and row.sim_id in (None, sim_id):
+        return None
+    return _misfit(known, row, owner) or _arrival(known, account, row, now)
 
 
-def _arrival(known: _Known, operator_id: str, row: SimRow, now: int) -> Arrival:
+def _claim(known: _Known, row: SimRow) -> Flaw | None:
+    """Refuse what an earlier line has, too."""
+    for column, name in (("imsi", row.imsi), ("simId", row.sim_id), ("session", row.network)):
+        line = row.line if name is None else known.lines.setdefault(f"{column} {name}", row.line)
+        if line != row.line:
+            return Flaw(row.line, f"Line {line} has the same one; remove one of the two lines", column)
+    return None
+
+
+def _misfit(known: _Known, row: SimRow, owner: str | None) -> Flaw | None:
+    """What does not fit what there is."""
+    if owner is not None:
+        return Flaw(row.line, "A SIM with this IMSI is registered already, elsewhere or with another SIM id", "imsi")
     if row.sim_id in known.sim_ids:
-        raise InvalidParameter("A SIM with this SIM id is registered already, with another IMSI")
+        return Flaw(row.line, "A SIM with this SIM id is registered already, with another IMSI", "simId")
     if row.network is not None and known.sessions.get(row.network, row.imsi) != row.imsi:
-        raise InvalidParameter(f"The session {row.network} is another SIM's already")
+        message = f"The session {row.network} is another SIM's already; minori session remove frees it"
+        return Flaw(row.line, message, "session")
+    groups = known.groups_called(row.group)
+    if len(groups) != 1:
+        what = f"Several groups are called {row.group!r}" if groups else f"There is no group {row.group!r}"
+        return Flaw(row.line, f"{what}; give the id of one that there is", "group")
+    return None
+
+
+def _arrival(known: _Known, account: str, row: SimRow, now: int) -> Arrival:
     sim = Sim(
         row.sim_id or _free_sim_id(known),
         row.imsi,
-        operator_id,
-        _group_id(known, row.group),
+        account,
+        known.groups_called(row.group)[0],
         row.status,
         dict(row.tags),
         now,
@@ -158,19 +170,10 @@ def _arrival(known: _Known, operator_id: str, row: SimRow, now: int) -> Arrival:
     return Arrival(sim, session)
 
 
-def _group_id(known: _Known, named: str | None) -> str | None:
-    if named is None:
-        return None
-    found = known.groups.get(named, [])
-    if len(found) != 1:
-        raise InvalidParameter(f"There is no group {named!r}" if not found else f"Several groups are called {named!r}")
-    return found[0]
-
-
 def _free_sim_id(known: _Known) -> str:
     """A SIM id that is nobody's, whatever lines are still to come."""
     sim_id = new_sim_id()
-    while sim_id in known.sim_ids or f"SIM id {sim_id}" in known.lines:
+    while sim_id in known.sim_ids or f"simId {sim_id}" in known.lines:
         sim_id = new_sim_id()
-    known.lines[f"SIM id {sim_id}"] = 0
+    known.lines[f"simId {sim_id}"] = 0
     return sim_id

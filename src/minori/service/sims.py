@@ -16,7 +16,7 @@ from minori.codec.tags import checked_tags
 from minori.errors import InvalidParameter, NotFound, Overloaded
 from minori.model.registry import Group, Sim, SimStatus
 from minori.model.selection import SimFilter, SimPage, SimSearch
-from minori.service.groups import GROUPS
+from minori.service.groups import GROUPS, joined
 from minori.service.registry import Registry
 from minori.service.views import Views
 from minori.storage.base import Catalog, Conflict, Insert, Replace
@@ -59,20 +59,20 @@ class SimService:
         self._views = views
         self._clock_ms = clock_ms
 
-    def get(self, operator_id: str, by: SimName, name: str) -> Sim:
-        """The operator's SIM of this name. Raises `NotFound`."""
+    def get(self, account: str, by: SimName, name: str) -> Sim:
+        """The account's SIM of this name. Raises `NotFound`."""
         sought = self._registry.sim if by is SimName.SIM_ID else self._registry.sim_by_imsi
-        return _there(sought(operator_id, name), by)
+        return _there(sought(account, name), by)
 
-    async def page(self, operator_id: str, by: SimName, wanted: Wanted, after: str, limit: int) -> SimPage:
-        """The operator's SIMs that fit, in order of the name, beyond `after`; at most `limit`, and perhaps fewer.
+    async def page(self, account: str, by: SimName, wanted: Wanted, after: str, limit: int) -> SimPage:
+        """The account's SIMs that fit, in order of the name, beyond `after`; at most `limit`, and perhaps fewer.
 
         `next_after` says where to go on.
         """
         read = self._registry.sims_by_id if by is SimName.SIM_ID else self._registry.sims
         found: list[Sim] = []
         for _ in range(SCANNED // SLICE):
-            sims = read(operator_id, after, SLICE)
+            sims = read(account, after, SLICE)
             for sim in filter(wanted.fits, sims):
                 if len(found) == limit:
                     return SimPage(found, getattr(found[-1], by.value))
@@ -83,23 +83,23 @@ class SimService:
             await asyncio.sleep(0)
         return SimPage(found, after)
 
-    def groups_named(self, operator_id: str, texts: tuple[str, ...]) -> frozenset[str]:
-        """The ids of the operator's groups with one of these ids, or whose names contain one of them."""
+    def groups_named(self, account: str, texts: tuple[str, ...]) -> frozenset[str]:
+        """The ids of the account's groups with one of these ids, or whose names contain one of them."""
         small = [text.lower() for text in texts]
 
         def fits(group: Group) -> bool:
             name = group.tags.get("name", "").lower()
             return group.group_id in texts or any(text in name for text in small)
 
-        return frozenset(group.group_id for group in self._registry.groups(operator_id, fits, "", GROUPS))
+        return frozenset(group.group_id for group in self._registry.groups(account, fits, "", GROUPS))
 
-    async def create(self, operator_id: str, subscription: str) -> Sim:
+    async def create(self, account: str, subscription: str) -> Sim:
         """A new virtual SIM, active, in no group; its names are out of ranges that no real SIM has."""
         return await self._insert(
             lambda now: Sim(
                 new_sim_id(),
                 _new_imsi(),
-                operator_id,
+                account,
                 None,
                 SimStatus.ACTIVE,
                 {},
@@ -110,7 +110,7 @@ class SimService:
             )
         )
 
-    async def register(self, operator_id: str, by: SimName, name: str, wanted: Registration) -> Sim:
+    async def register(self, account: str, by: SimName, name: str, wanted: Registration) -> Sim:
         """A SIM that exists elsewhere, under its own name, active; its other name is made up.
 
         Raises `InvalidParameter` for what is no IMSI or SIM id, for one that is registered already, by
@@ -118,12 +118,11 @@ class SimService:
         """
         is_imsi = by is SimName.IMSI
         (checked_imsi if is_imsi else checked_sim_id)(name)
-        await self._check_group(operator_id, wanted.group_id)
         return await self._insert(
             lambda now: Sim(
                 new_sim_id() if is_imsi else name,
                 name if is_imsi else _new_imsi(),
-                operator_id,
+                account,
                 wanted.group_id,
                 SimStatus.ACTIVE,
                 wanted.tags,
@@ -134,12 +133,11 @@ class SimService:
             {by.value: name},
         )
 
-    async def set_group(self, operator_id: str, by: SimName, name: str, group_id: str) -> Sim:
+    async def set_group(self, account: str, by: SimName, name: str, group_id: str) -> Sim:
         """Put it into a group, out of the one it is in. Raises `NotFound` for a SIM or a group that there is not."""
-        await self._check_group(operator_id, group_id)
-        return await self._change(operator_id, by, name, lambda sim: replace(sim, group_id=group_id))
+        return await self._change(account, by, name, lambda sim: replace(sim, group_id=group_id), group_id)
 
-    async def unset_group(self, operator_id: str, by: SimName, name: str) -> Sim:
+    async def unset_group(self, account: str, by: SimName, name: str) -> Sim:
         """Take it out of its group. Raises `NotFound`, where it is in none too (documented)."""
 
         def leave(sim: Sim) -> Sim:
@@ -147,15 +145,13 @@ class SimService:
                 raise NotFound("The SIM is in no group")
             return replace(sim, group_id=None)
 
-        return await self._change(operator_id, by, name, leave)
+        return await self._change(account, by, name, leave)
 
-    async def put_tags(self, operator_id: str, by: SimName, name: str, tags: Mapping[str, str]) -> Sim:
+    async def put_tags(self, account: str, by: SimName, name: str, tags: Mapping[str, str]) -> Sim:
         """Add these tags, and replace those of the same names. Raises `NotFound`, `InvalidParameter` for too many."""
-        return await self._change(
-            operator_id, by, name, lambda sim: replace(sim, tags=checked_tags({**sim.tags, **tags}))
-        )
+        return await self._change(account, by, name, lambda sim: replace(sim, tags=checked_tags({**sim.tags, **tags})))
 
-    async def delete_tag(self, operator_id: str, by: SimName, name: str, tag: str) -> Sim:
+    async def delete_tag(self, account: str, by: SimName, name: str, tag: str) -> Sim:
         """Remove a tag. Raises `NotFound`, where there is no such tag too (documented)."""
 
         def strip(sim: Sim) -> Sim:
@@ -163,9 +159,9 @@ class SimService:
                 raise NotFound("The SIM has no tag of this name")
             return replace(sim, tags={key: value for key, value in sim.tags.items() if key != tag})
 
-        return await self._change(operator_id, by, name, strip)
+        return await self._change(account, by, name, strip)
 
-    async def set_status(self, operator_id: str, by: SimName, name: str, status: SimStatus) -> Sim:
+    async def set_status(self, account: str, by: SimName, name: str, status: SimStatus) -> Sim:
         """Switch it on or off. Raises `NotFound`, and `InvalidParameter` once it is terminated or may not be."""
 
         def switch(sim: Sim) -> Sim:
@@ -173,25 +169,19 @@ class SimService:
                 raise InvalidParameter("Termination of this SIM is not enabled; call enable_termination first")
             return replace(_alive(sim, status), status=status)
 
-        return await self._change(operator_id, by, name, switch)
+        return await self._change(account, by, name, switch)
 
-    async def enable_termination(self, operator_id: str, by: SimName, name: str, *, enabled: bool) -> Sim:
+    async def enable_termination(self, account: str, by: SimName, name: str, *, enabled: bool) -> Sim:
         """Let it be terminated, or not. Raises `NotFound`, and `InvalidParameter` once it is."""
-        return await self._change(operator_id, by, name, lambda sim: replace(_alive(sim), termination_enabled=enabled))
-
-    async def _check_group(self, operator_id: str, group_id: str | None) -> None:
-        if group_id is None:
-            return
-        group = await self._catalog.get(Group, group_id)
-        if group is None or group.operator_id != operator_id:
-            raise NotFound("There is no group with this id")
+        return await self._change(account, by, name, lambda sim: replace(_alive(sim), termination_enabled=enabled))
 
     async def _insert(self, made: Callable[[int], Sim], given: Mapping[str, str] | None = None) -> Sim:
         """Make a SIM, again and again until its names are new; `given` is the one that is not made up."""
         for _ in range(TRIES):
             sim = made(self._clock_ms())
+            held = await joined(self._catalog, sim.account, sim.group_id)
             try:
-                await self._views.apply(Insert(sim))
+                await self._views.apply(Insert(sim), *held)
             except Conflict:
                 if given and await self._catalog.find(Sim, given, limit=1):
                     raise InvalidParameter("A SIM of this name is registered already; names are unique") from None
@@ -199,17 +189,20 @@ class SimService:
             return sim
         raise Overloaded
 
-    async def _change(self, operator_id: str, by: SimName, name: str, changed: Callable[[Sim], Sim]) -> Sim:
-        """Change a SIM as the catalog has it, whatever others change about it meanwhile."""
-        where = {by.value: name, "operator_id": operator_id}
+    async def _change(
+        self, account: str, by: SimName, name: str, changed: Callable[[Sim], Sim], group_id: str | None = None
+    ) -> Sim:
+        """Change a SIM as the catalog has it, whatever others change meanwhile; `group_id` is what it joins."""
+        where = {by.value: name, "account": account}
         for _ in range(TRIES):
+            held = await joined(self._catalog, account, group_id)
             known = _there(next(iter(await self._catalog.find(Sim, where, limit=1)), None), by)
             sim = changed(known)
             if sim == known:
                 return known
             sim = replace(sim, last_modified_time=max(self._clock_ms(), known.last_modified_time))
             try:
-                await self._views.apply(Replace(sim, known))
+                await self._views.apply(Replace(sim, known), *held)
             except Conflict:
                 continue
             return sim

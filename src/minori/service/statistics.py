@@ -34,9 +34,9 @@ class StatisticsService:
             await asyncio.sleep(0)
         return writes
 
-    async def exported_bytes(self, operator_id: str, year_month: str) -> int:
+    async def exported_bytes(self, account: str, year_month: str) -> int:
         """Bytes of data entries that were exported in a month, `YYYYMM`."""
-        kept = await self._catalog.get(ExportedBytes, ExportedBytes.of(operator_id, year_month).key)
+        kept = await self._catalog.get(ExportedBytes, ExportedBytes.of(account, year_month).key)
         return 0 if kept is None else kept.size
 
     def this_month(self) -> str:

@@ -89,7 +89,7 @@ class Sweep:
 
     async def _remove_expired(self) -> int:
         removed = 0
-        rest = _Rest()
+        rest = Rest()
         while gone := await self._catalog.files.expired(self._clock_ms(), AT_ONCE):
             await self._remove_files(gone)
             removed += len(gone)
@@ -108,7 +108,7 @@ class Sweep:
         removed = 0
         async for suspects in self._suspects():
             await asyncio.sleep(self._certain_seconds)
-            rest = _Rest()
+            rest = Rest()
             for start in range(0, len(suspects), AT_ONCE):
                 removed += await self._remove_blobs(suspects[start : start + AT_ONCE])
                 await rest.take()
@@ -124,7 +124,7 @@ class Sweep:
         """Blobs that seem to be nobody's, `SUSPECTS` or a few more at a time."""
         born = await catalog_birth(self._catalog, self._clock_ms())
         strange, after, suspects = 0, "", list[StoredBlob]()
-        rest = _Rest()
+        rest = Rest()
         while page := await self._blobs.blobs(after, AT_ONCE):
             after = page[-1].blob_id
             old = [blob for blob in page if blob.modified_time <= self._clock_ms() - GRACE_MS]
@@ -136,7 +136,7 @@ class Sweep:
             if len(suspects) >= SUSPECTS:
                 yield suspects
                 suspects = []
-                rest = _Rest()
+                rest = Rest()
         if suspects:
             yield suspects
         if strange:
@@ -160,7 +160,7 @@ async def catalog_birth(catalog: Catalog, now: int) -> int:
     return min((operator.created_time for operator in await catalog.find(Operator)), default=now)
 
 
-class _Rest:
+class Rest:
     """The rests of one job, each as long as `REST` times the work before it."""
 
     def __init__(self) -> None:

@@ -27,6 +27,15 @@ TOKEN_LENGTH = 4096
 """The longest token that is looked at, in characters (our choice); ours have about 370."""
 
 
+class _OriginClaim(Struct, frozen=True, rename="camel", omit_defaults=True):
+    operator_id: str
+    seal: str
+    api_key_sha256: str
+    trust_seal: str
+    user_name: str | None = None
+    auth_key_id: str | None = None
+
+
 class _OperatorClaim(Struct, frozen=True, rename="camel"):
     operator_id: str
 
@@ -40,17 +49,33 @@ class _Claims(Struct, frozen=True, rename="camel", omit_defaults=True):
     user_name: str | None = None
     seal: str = ""
     auth_key_id: str | None = None
+    origin: _OriginClaim | None = None
 
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode
 
 
 class Holder(Struct, frozen=True):
-    """Whom a token was issued to: with the `seal` that he had then, and the auth key that he logged in with."""
+    """Whom a token was issued to: with the `seal` that he had then, and the auth key that he logged in with.
+
+    Where somebody switched to him, `origin` is who that was.
+    """
 
     principal: Principal
     seal: str = ""
     auth_key_id: str | None = None
+    origin: "Origin | None" = None
+
+
+class Origin(Struct, frozen=True):
+    """Who switched to a user, with which API key, and the seal of the trust policy that allowed it.
+
+    A switch ends with all of these (our choice). An origin has none itself: there is no chain of switches (our choice).
+    """
+
+    holder: Holder
+    api_key_sha256: str
+    trust_seal: str
 
 
 class Verified(NamedTuple):
@@ -91,6 +116,7 @@ class Tokens:
             holder.principal.user_name,
             holder.seal,
             holder.auth_key_id,
+            None if holder.origin is None else _claim_of(holder.origin),
         )
         return self._jws.encode(
             msgspec.json.encode(claims),
@@ -118,7 +144,7 @@ class Tokens:
                 self._remembered.popitem(last=False)
         else:
             self._remembered.move_to_end(pair)
-        if verified.expires <= self._clock() or verified.api_key_sha256 in self._logged_out:
+        if verified.expires <= self._clock() or self._is_logged_out(verified):
             del self._remembered[pair]
             raise rejected()
         return verified
@@ -137,11 +163,18 @@ class Tokens:
         except (jwt.PyJWTError, msgspec.DecodeError, UnicodeError) as error:
             raise rejected() from error
         api_key_sha256 = sha256_hex(api_key)
+        verified = Verified(_holder_of(claims), claims.exp, api_key_sha256)
         is_of_this_key = hmac.compare_digest(claims.api_key_sha256, api_key_sha256)
-        if not is_of_this_key or api_key_sha256 in self._logged_out:
+        if not is_of_this_key or self._is_logged_out(verified):
             raise rejected()
-        principal = Principal(claims.operator.operator_id, claims.user_name)
-        return Verified(Holder(principal, claims.seal, claims.auth_key_id), claims.exp, api_key_sha256)
+        return verified
+
+    def _is_logged_out(self, verified: Verified) -> bool:
+        """Whether the API key was logged out, or that with which somebody switched to its holder."""
+        origin = verified.holder.origin
+        return verified.api_key_sha256 in self._logged_out or (
+            origin is not None and origin.api_key_sha256 in self._logged_out
+        )
 
     def log_out(self, api_key_sha256: str) -> Logout:
         """From now on refuse the API key with all its tokens; the record says so after a restart."""
@@ -164,6 +197,23 @@ class Tokens:
         for logout in ended:
             del self._logged_out[logout.api_key_sha256]
         return ended
+
+
+def _claim_of(origin: Origin) -> _OriginClaim:
+    holder = origin.holder
+    operator_id, user_name = holder.principal.operator_id, holder.principal.user_name
+    return _OriginClaim(
+        operator_id, holder.seal, origin.api_key_sha256, origin.trust_seal, user_name, holder.auth_key_id
+    )
+
+
+def _holder_of(claims: _Claims) -> Holder:
+    claim, origin = claims.origin, None
+    if claim is not None:
+        holder = Holder(Principal(claim.operator_id, claim.user_name), claim.seal, claim.auth_key_id)
+        origin = Origin(holder, claim.api_key_sha256, claim.trust_seal)
+    principal = Principal(claims.operator.operator_id, claims.user_name)
+    return Holder(principal, claims.seal, claims.auth_key_id, origin)
 
 
 def _digest(api_key: str, token: str) -> bytes:

@@ -66,6 +66,11 @@ class Places:
         return self.path / "catalog.sqlite"
 
     @property
+    def audit(self) -> Path:
+        """The audit log's database."""
+        return self.path / "audit.sqlite"
+
+    @property
     def blobs(self) -> Path:
         """The folder of the bytes of files."""
         return self.path / "blobs"

@@ -18,6 +18,7 @@ from bench.processes import forget_peak, peak_bytes
 from bench.transfer import get, put
 from minori.storage.sql import sqlite
 from minori.storage.sql.catalog import open_catalog
+from minori.storage.sql.tables import CATALOG
 from serving import Server
 
 MIB = 1024 * 1024
@@ -64,7 +65,7 @@ def test_the_large_index_has_as_many_files_as_it_says() -> None:
 
 def test_what_fills_the_index_is_found_in_it(tmp_path: Path) -> None:
     async def filled() -> tuple[list[str], list[str]]:
-        engine = sqlite.open_engine(str(tmp_path / "catalog.sqlite"))
+        engine = sqlite.open_engine(str(tmp_path / "catalog.sqlite"), CATALOG)
         fill(engine, "OP0012345678", 30)
         engine.dispose()
         catalog = await open_catalog(f"sqlite://{tmp_path}/catalog.sqlite")

@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from minori.storage.directory import DataDirectory
-from serving import Server
-from unit.cli.test_main import minori
+from serving import Server, minori
 
 FILES = {"/a.txt": b"one", "/b/c.bin": bytes(range(256)) * 1000, "/b/d/e.txt": b"three"}
 
@@ -124,6 +123,35 @@ def test_a_damaged_catalog_is_found(data: Path) -> None:
     code, report = examined(data)
     assert code == 1
     assert "catalog" in {finding["kind"] for finding in report["findings"]}
+
+
+def test_a_damaged_audit_log_is_found(data: Path) -> None:
+    (data / "audit.sqlite").write_bytes(b"no database at all, but longer than the header of one would be" * 100)
+    code, report = examined(data)
+    assert (code, [finding["kind"] for finding in report["findings"]]) == (1, ["audit"])
+    assert str(data / "audit.sqlite") in report["findings"][0]["message"]
+    assert report["files"] == 3, "all else is looked at"
+
+
+def test_a_page_of_the_audit_log_that_is_lost_is_found(data: Path) -> None:
+    file = data / "audit.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'calls'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(file.read_bytes())
+    content[(page - 1) * size : page * size] = bytes(size)
+    file.write_bytes(content)
+    code, report = examined(data)
+    assert (code, {finding["kind"] for finding in report["findings"]}) == (1, {"audit"})
+    assert "The audit log is damaged" in report["findings"][0]["message"]
+
+
+def test_a_data_directory_of_before_has_no_audit_log_and_gets_none(data: Path) -> None:
+    for path in list(data.glob("audit.sqlite*")):
+        path.unlink()
+    assert examined(data)[0] == 0
+    assert list(data.glob("audit.sqlite*")) == []
 
 
 def test_a_damaged_entry_store_is_found(data: Path) -> None:

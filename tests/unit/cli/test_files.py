@@ -20,8 +20,7 @@ from minori.observe.metrics import Metrics
 from minori.service.files import FileService
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.files import MemoryFileIndex
-from serving import Server
-from unit.cli.test_main import minori
+from serving import Server, minori
 
 FILES = {"index.html": b"<p>hi", "data/värde.csv": b"t;v\n", "data/deep/er/firmware.bin": bytes(range(256)) * 5000}
 """What a folder to be published holds."""

@@ -97,6 +97,14 @@ def test_a_reset_token_sets_the_password_once_and_ends_the_tokens(own_server: Se
     assert caller.ask("GET", READ).status == 200
 
 
+def test_a_token_for_a_second_factor_is_printed_and_of_an_operator_who_is_there(server: Server) -> None:
+    done = minori(server, "operator", "reset-mfa", "ROOT@minori.invalid", "--json")
+    assert set(json.loads(done.stdout)) == {"operatorId", "token", "expiresInSeconds"}
+    nobody = minori(server, "operator", "reset-mfa", "nobody@example.com")
+    assert (nobody.returncode, nobody.stdout, "Traceback" in nobody.stderr) == (1, "", False)
+    assert "nobody@example.com" in nobody.stderr
+
+
 def test_the_demo_stays_with_the_first_operator(own_server: Server) -> None:
     for number in range(3):
         assert minori(own_server, "operator", "add", "--email", f"o{number}@example.com").returncode == 0

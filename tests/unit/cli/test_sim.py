@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from serving import Server
-from unit.cli.test_main import minori
+from serving import Server, minori
 from wire.asking import ask
 
 
@@ -108,7 +107,11 @@ def test_one_wrong_line_keeps_all_out_and_every_wrong_line_is_named(
     assert [error["line"] for error in told["errors"]] == list(range(3, 12))
     expected = ("6 to 15", "no group", "address", "status", "Line 2", "SIM id", "another SIM's", "already", "cells")
     assert all(part in error["message"] for part, error in zip(expected, told["errors"], strict=True))
-    assert "line 3: An IMSI has 6 to 15 digits" in done.stderr
+    columns = ("imsi", "group", "session", "status", "imsi", "simId", "session", "imsi")
+    assert tuple(error["column"] for error in told["errors"][:-1]) == columns
+    assert "column" not in told["errors"][-1]
+    assert "line 3, column imsi: An IMSI has 6 to 15 digits" in done.stderr
+    assert "line 4, column group: There is no group 'nowhere'; give the id of one that there is" in done.stderr
     assert subscriber(server, headers, "001015700000001") is None
 
 

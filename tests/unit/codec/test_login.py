@@ -33,13 +33,20 @@ def test_each_of_the_three_combinations_is_a_login(members: dict[str, str], iden
     assert parse(**members) == Login(identity)  # type: ignore[arg-type]  # one of the three, by the table above
 
 
+def test_the_code_of_a_second_factor_comes_with_a_password_and_is_passed_over_beside_a_key() -> None:
+    assert parse(**ROOT, mfaOTPCode="123456") == Login(RootLogin("root@example.com", "pass", "123456"))
+    assert parse(**USER, mfaOTPCode="123456") == Login(UserLogin("OP0000000001", "sam", "pass", "123456"))
+    assert parse(**KEY, mfaOTPCode="123456") == Login(KeyLogin("keyId-1", "secret-1"))
+    assert "123456" not in repr(parse(**ROOT, mfaOTPCode="123456"))
+
+
 def test_unknown_members_nulls_and_empty_texts_are_ignored() -> None:
     absent: dict[str, Any] = {
         "authKeyId": None,
         "authKey": "",
         "userName": None,
         "tokenTimeoutSeconds": None,
-        "mfaOTPCode": 1,
+        "mfaOTPCode": "",
         "x": {},
     }
     assert parse(**ROOT, **absent) == Login(RootLogin("root@example.com", "pass"))
@@ -59,7 +66,7 @@ def test_a_body_that_is_no_json_object_is_invalid(body: bytes) -> None:
         parse_login(body)
 
 
-@pytest.mark.parametrize("name", ["authKeyId", "authKey", "email", "password", "operatorId", "userName"])
+@pytest.mark.parametrize("name", ["authKeyId", "authKey", "email", "password", "operatorId", "userName", "mfaOTPCode"])
 @pytest.mark.parametrize("value", [1, True, ["x"], {"x": "y"}, "x" * 1025])
 def test_a_member_of_the_wrong_type_or_size_is_named(name: str, value: object) -> None:
     with pytest.raises(InvalidParameter, match=f"^{name} "):

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from minori.codec.permission.condition import CONDITION_LENGTH, DEPTH
-from minori.codec.permission.document import DOCUMENT_LENGTH, STATEMENTS, Effect, Statement, parse_permission
+from minori.codec.permission.document import Statement, parse_permission
 from minori.codec.permission.expression import And, Comparison, Constant, FromNetwork, Matches, PathVariable, Variable
 from minori.codec.permission.names import NAME_LENGTH, RENAMED, covers, permission_name
 from minori.codec.permission.pattern import PATTERN_LENGTH, PROGRAM
+from minori.codec.permission.reader import DOCUMENT_LENGTH, STATEMENTS, Effect
 from minori.errors import InvalidPermission
 
 

@@ -63,3 +63,37 @@ def test_empty_cells_and_lines_are_as_if_they_were_not_there() -> None:
 def test_a_flaw_is_told_with_its_line_and_the_others_are_read_all_the_same() -> None:
     found = parsed('imsi,name\n12345,x\n001010000000007,"two\nlines"\n001010000000008\n')
     assert [(one.line, type(one)) for one in found] == [(2, Flaw), (4, SimRow), (5, Flaw)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("imsi", "12345"),
+        ("imsi", ""),
+        ("simId", "123"),
+        ("name", "x" * 1025),
+        ("session", "10.300.0.1"),
+        ("status", "sleeping"),
+        ("speedClass", "x" * 257),
+        ("serialNumber", "a\0"),
+        ("subscription", "x" * 257),
+        ("tag:site", "x" * 1025),
+    ],
+)
+def test_a_flaw_in_a_cell_is_told_with_its_column(column: str, cell: str) -> None:
+    first = "" if column == "imsi" else "imsi,"
+    known = "" if column == "imsi" else "001010000000007,"
+    (flaw,) = parsed(f"{first}{column},group\n{known}{cell},yard\n")
+    assert isinstance(flaw, Flaw)
+    assert (flaw.line, flaw.column) == (2, column)
+
+
+def test_a_flaw_of_a_whole_line_has_no_column() -> None:
+    tags = [f"tag:t{number}" for number in range(101)]
+    table = f"imsi,{','.join(tags)}\n001010000000007{',x' * 101}\n001010000000008\n"
+    many, few = parsed(table)
+    assert isinstance(many, Flaw)
+    assert isinstance(few, Flaw)
+    assert (many.column, few.column) == (None, None)
+    assert "at most 100" in many.message
+    assert "quotes" in few.message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minori.app import CATALOGS, ENTRY_STORES
+from minori.app import AUDIT_LOGS, BLOB_STORES, CATALOGS, ENTRY_STORES
 from minori.config.check import check
 from minori.config.settings import BY_KEY, REFERENCE, Setting, Settings, Stores
 
@@ -55,3 +55,5 @@ def test_settings_cannot_be_changed() -> None:
 def test_the_schemes_that_are_allowed_are_those_that_have_a_driver() -> None:
     assert set(BY_KEY["stores.entries"].schemes) == set(ENTRY_STORES)
     assert set(BY_KEY["stores.catalog"].schemes) == set(CATALOGS)
+    assert set(BY_KEY["stores.blobs"].schemes) == set(BLOB_STORES)
+    assert set(BY_KEY["stores.audit"].schemes) == set(AUDIT_LOGS)

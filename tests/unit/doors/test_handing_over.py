@@ -44,6 +44,13 @@ class Echo(Application):
         return encode_json({"message": str(status)})
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at often, so that nothing waits for longer than they last."""
+    monkeypatch.setattr("minori.http.listener.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("minori.http.connection.LINGER_SECONDS", 1)
+
+
 @pytest.fixture(params=LOOPS)
 def loop(request: pytest.FixtureRequest) -> str:
     name: str = request.param

@@ -131,7 +131,7 @@ def test_the_demo_is_a_group_with_harvest_a_sim_in_it_and_the_loopback() -> None
     assert group.configuration == {"SoracomHarvest": {"enabled": True}, "SoracomHarvestFiles": {"enabled": True}}
     assert (sim.sim_id, sim.imsi, sim.status) == ("8981100000000000001", "001010000000001", "active")
     assert sim.group_id == group.group_id
-    assert sim.operator_id == group.operator_id == OPERATOR
+    assert sim.account == group.account == OPERATOR
     assert sessions == [Session("127.0.0.0/8", sim.imsi), Session("::1/128", sim.imsi)]
 
 

@@ -377,14 +377,11 @@ def test_one_imsi_is_never_taken_for_another() -> None:
             assert not permission.allows("FileEntry:putFile", device(f"logs/{other}/a", mine))
 
 
-def test_every_document_and_condition_on_the_page_can_be_saved() -> None:
+def test_every_condition_on_the_page_can_be_saved() -> None:
+    """The documents on it are looked at in `tests/docs`."""
     page = PAGE.read_text(encoding="utf-8")
-    shown = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     conditions = re.findall(r"^\| `(.+?)` \| (?:documented|ours) \|", page, re.MULTILINE)
-    assert len(shown) == 7
     assert len(conditions) == 16
-    for text in shown:
-        assert parse_permission(text)
     for condition in conditions:
         assert parse_permission(document(allow("*", when=condition.replace("\\|", "|"))))
 

@@ -15,7 +15,7 @@ from minori.errors import DataDirectoryBroken, FormatTooNew, Overloaded, Setting
 from minori.model.registry import Operator, Secret, Session
 from minori.storage.base import Insert, Put
 from minori.storage.sql.catalog import SqlCatalog, open_catalog
-from minori.storage.sql.sqlite import VERSION
+from minori.storage.sql.tables import CATALOG
 
 
 @pytest.fixture
@@ -90,12 +90,12 @@ def test_it_journals_ahead_and_syncs_every_commit(file: Path) -> None:
 
 def test_a_new_file_carries_the_version_of_its_schema(file: Path) -> None:
     asyncio.run(write_one(file))
-    assert pragma(file, "user_version") == (VERSION,)
+    assert pragma(file, "user_version") == (CATALOG.version,)
 
 
 def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(file: Path) -> None:
     asyncio.run(write_one(file))
-    pragma(file, f"user_version = {VERSION + 1}")
+    pragma(file, f"user_version = {CATALOG.version + 1}")
     before = file.read_bytes()
     with pytest.raises(FormatTooNew, match="start a newer Minori"):
         asyncio.run(write_one(file))

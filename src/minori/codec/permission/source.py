@@ -11,15 +11,16 @@ _CHARACTER = re.compile(
 
 
 class Source:
-    """A text. Offsets count its characters from 0."""
+    """A text, and what is made of it. Offsets count its characters from 0."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str = "permission document") -> None:
         self.text = text
+        self._name = name
 
     def fault(self, offset: int, expected: str) -> InvalidPermission:
         """The error that says what was expected at an offset."""
         before = self.text[:offset]
-        return InvalidPermission(before.count("\n") + 1, offset - before.rfind("\n"), expected)
+        return InvalidPermission(before.count("\n") + 1, offset - before.rfind("\n"), expected, self._name)
 
 
 class Inner(Source):

@@ -10,7 +10,23 @@ from typing import Any
 from msgspec.structs import replace
 
 from minori.model.export import ExportedBytes, ExportJob
-from minori.model.registry import AuthKey, Device, Group, Logout, Operator, Record, Secret, Session, Sim
+from minori.model.registry import (
+    AuthKey,
+    Device,
+    Group,
+    KeyUse,
+    Logout,
+    Operator,
+    Record,
+    ResetPurpose,
+    ResetToken,
+    Role,
+    SecondFactor,
+    Secret,
+    Session,
+    Sim,
+    User,
+)
 from minori.storage.base import Catalog, Insert, Put, Remove, Replace
 from minori.storage.contract.catalog_journal import JournalContract
 from minori.storage.contract.catalog_story import is_refused, story
@@ -29,6 +45,10 @@ SIM = Sim("sim-1", "001010000000001", "OP0000000001", None, "active", {}, 1, 2)
 EXAMPLES: tuple[Record, ...] = (
     OPERATOR,
     AuthKey("keyId-1", "OP0000000001", "00ff", 1),
+    KeyUse("keyId-1", 2**40),
+    User("srn:soracom:OP1::User:anna", "OP1", "anna", "läge", 1, 2, "seal", {"self": 3}, None, "{}", "[]", "other"),
+    Role("srn:soracom:OP1::Role:self", "OP1", "self", "", '{"statements":[]}', 1, 2),
+    ResetToken("00ff", "OP1", 2**33, ResetPurpose.SECOND_FACTOR.value),
     GROUP,
     SIM,
     Sim(
@@ -36,6 +56,9 @@ EXAMPLES: tuple[Record, ...] = (
     ),
     Device("OP1/SoraCam/a/b", "OP1", "SoraCam", "a/b", None, {"a": "b"}, {"endpoint": "実"}, 1, 2, "k-1", "00ff"),
     Session("127.0.0.0/8", "001010000000001"),
+    SecondFactor(
+        "srn:soracom:OP1::User:anna", "OP1", bytes(range(20)), 2**33, is_confirmed=True, backup_codes={"0f": 1}
+    ),
     Logout("00ff", 2**33),
     Secret("token-signing", bytes(range(256))),
     ExportJob("fe_1", "OP0000000001", "export", {"first": 0, "last": 2**63 - 1, "columns": True}, "a.csv", "x/y", 1),
@@ -165,7 +188,7 @@ class CatalogContract(JournalContract):
         """One field is not enough."""
         fields = [("1", "OP1", "g1"), ("2", "OP1", "g2"), ("3", "OP2", "g1")]
         await catalog.apply(*[Insert(Sim(i, i, operator, group, "active", {}, 1, 1)) for i, operator, group in fields])
-        found = await catalog.find(Sim, {"operator_id": "OP1", "group_id": "g1"})
+        found = await catalog.find(Sim, {"account": "OP1", "group_id": "g1"})
         assert [sim.sim_id for sim in found] == ["1"]
 
     @story

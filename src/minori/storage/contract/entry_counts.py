@@ -82,7 +82,7 @@ class EntryCountsContract(EntryStoreStories):
             meter("00101"),
             meter("001010000000001x"),
             meter(METER.id, ResourceType.DEVICE),
-            meter(METER.id, operator_id="OP00000000010"),
+            meter(METER.id, account="OP00000000010"),
         ]
         for number, other in enumerate([METER, *others], 1):
             await put_all(store, *[arriving(time * SLOT, resource=other) for time in range(number)])

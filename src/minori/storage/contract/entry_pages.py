@@ -123,7 +123,7 @@ class EntryPagesContract(EntryStoreStories):
     @story
     async def test_an_unknown_resource_is_an_empty_page(self, store: EntryStore) -> None:
         """In an empty store, before, between and behind resources that are known."""
-        unknown = [meter("a"), meter("c"), meter("e"), meter("b", ResourceType.DEVICE), meter("b", operator_id="OP9")]
+        unknown = [meter("a"), meter("c"), meter("e"), meter("b", ResourceType.DEVICE), meter("b", account="OP9")]
         for known in ([], ["b", "d"]):
             for resource_id in known:
                 await store.put(arriving(5, resource=meter(resource_id), category="c"))
@@ -271,6 +271,6 @@ class EntryPagesContract(EntryStoreStories):
     async def test_an_operator_without_resources_is_an_empty_page(self, store: EntryStore) -> None:
         """Though another one has some."""
         await store.put(arriving(1))
-        for operator_id in ("OP", "OP0000000000", "OP00000000010", "OP2"):
-            page = await store.resources(operator_id, None, None, 5)
+        for account in ("OP", "OP0000000000", "OP00000000010", "OP2"):
+            page = await store.resources(account, None, None, 5)
             assert (list(page.resources), page.more) == ([], False)

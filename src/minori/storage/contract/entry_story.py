@@ -78,9 +78,9 @@ def story(test: Callable[[S, EntryStore], Coroutine[Any, Any, None]]) -> Callabl
     return place_story(tell)
 
 
-def meter(resource_id: str, kind: ResourceType = ResourceType.SUBSCRIBER, operator_id: str = OPERATOR) -> Resource:
+def meter(resource_id: str, kind: ResourceType = ResourceType.SUBSCRIBER, account: str = OPERATOR) -> Resource:
     """A resource, of the usual operator if nothing else is said."""
-    return Resource(operator_id, kind, resource_id)
+    return Resource(account, kind, resource_id)
 
 
 def arriving(time: int, content: str = "1", resource: Resource = METER, category: str | None = None) -> EntryWrite:
@@ -123,7 +123,7 @@ async def category_times(store: EntryStore, category: str) -> list[int]:
 
 async def metadata(store: EntryStore, resource: Resource = METER) -> ResourceMetadata | None:
     """What is known of a resource."""
-    page = await store.resources(resource.operator_id, None, None, 1000)
+    page = await store.resources(resource.account, None, None, 1000)
     return next((known for known in page.resources if known.resource == resource), None)
 
 

@@ -57,10 +57,10 @@ class EntryWritesContract(EntryStoreStories):
     @story
     async def test_operators_never_see_each_others_entries(self, store: EntryStore) -> None:
         """Even if all else is equal, and one name begins with the other."""
-        mine, theirs = meter("1", operator_id="OP1"), meter("1", operator_id="OP10")
+        mine, theirs = meter("1", account="OP1"), meter("1", account="OP10")
         await put_all(store, arriving(1, "mine", mine, "c"), arriving(1, "theirs", theirs, "c"))
         assert await contents(store, mine) == {1: "mine"}
-        assert not await store.delete(meter("1", operator_id="OP"), 1)
+        assert not await store.delete(meter("1", account="OP"), 1)
         assert await store.delete(mine, 1)
         assert await contents(store, theirs) == {1: "theirs"}
         assert not (await store.query_category("OP1", "c", TimeRange())).rows

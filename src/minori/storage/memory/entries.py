@@ -79,13 +79,13 @@ class MemoryEntryStore(EntryStore):
         return EntryPage(rows, page[-1] if len(ordered) > span.limit else None)
 
     async def query_category(
-        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None = None
+        self, account: str, category: str, span: TimeRange, after: CategoryKey | None = None
     ) -> CategoryPage:
         """See `EntryStore.query_category`."""
         found = [
             (CategoryKey(time, resource.type, resource.id), entry)
             for resource, entries in self._entries.items()
-            if resource.operator_id == operator_id
+            if resource.account == account
             for time, entry in entries.items()
             if entry.category == category and span.first <= time <= span.last
         ]
@@ -99,14 +99,14 @@ class MemoryEntryStore(EntryStore):
         return CategoryPage(rows, page[-1][0] if len(found) > span.limit else None)
 
     async def resources(
-        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+        self, account: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
     ) -> ResourcePage:
         """See `EntryStore.resources`."""
         found = sorted(
             (
                 metadata
                 for resource, metadata in self._metadata.items()
-                if resource.operator_id == operator_id
+                if resource.account == account
                 and (kind is None or resource.type is kind)
                 and (after is None or _order(resource.type, resource.id) > _order(*after))
             ),

@@ -112,28 +112,28 @@ class RocksDBEntryStore(EntryStore):
         return EntryPage(rows, row_time(rows[-1]))
 
     async def query_category(
-        self, operator_id: str, category: str, span: TimeRange, after: CategoryKey | None = None
+        self, account: str, category: str, span: TimeRange, after: CategoryKey | None = None
     ) -> CategoryPage:
         """See `EntryStore.query_category`."""
-        places = self._places(keys.category_prefix(operator_id, category), span, after)
+        places = self._places(keys.category_prefix(account, category), span, after)
         rows = []
         for place in places[: span.limit]:
-            resource = Resource(operator_id, place.type, place.id)
+            resource = Resource(account, place.type, place.id)
             row = self._database.get(keys.entry_prefix(resource) + keys.pack_time(place.time))
             if row is not None:
                 rows.append((resource, row))
         return CategoryPage(rows, places[span.limit - 1] if len(places) > span.limit else None)
 
     async def resources(
-        self, operator_id: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
+        self, account: str, kind: ResourceType | None, after: tuple[ResourceType, str] | None, limit: int
     ) -> ResourcePage:
         """See `EntryStore.resources`."""
-        operator = keys.metadata_prefix(operator_id)
-        prefix = start = operator if kind is None else operator + keys.CODES[kind]
+        every = keys.metadata_prefix(account)
+        prefix = start = every if kind is None else every + keys.CODES[kind]
         if after is not None:
-            start = max(prefix, keys.metadata_key(Resource(operator_id, *after)) + b"\0")
+            start = max(prefix, keys.metadata_key(Resource(account, *after)) + b"\0")
         found = self._database.keys(start, limit + 1, prefix, backwards=False)
-        known = [self._metadata(keys.parse_metadata_key(operator_id, key), key) for key in found[:limit]]
+        known = [self._metadata(keys.parse_metadata_key(account, key), key) for key in found[:limit]]
         return ResourcePage([metadata for metadata in known if metadata is not None], len(found) > limit)
 
     def status(self) -> StoreStatus:
@@ -223,5 +223,5 @@ def _inside(rows: list[bytes], first: int, last: int, *, descending: bool) -> li
 
 
 def _category_key(resource: Resource, category: str, time: int) -> bytes:
-    prefix = keys.category_prefix(resource.operator_id, category)
+    prefix = keys.category_prefix(resource.account, category)
     return keys.category_key(prefix, CategoryKey(time, resource.type, resource.id))

@@ -5,15 +5,15 @@ sorts before a longer one that begins with it. A time is eight bytes, big-endian
 
 | key | value |
 |---|---|
-| `E` operator NUL type id NUL time | the row (`codec.entry`) |
-| `E` operator NUL type id NUL | empty: the fence before a resource's first row |
-| `E` operator NUL type id NUL, nine bytes FF | empty: the fence behind its last row |
+| `E` account NUL type id NUL time | the row (`codec.entry`) |
+| `E` account NUL type id NUL | empty: the fence before a resource's first row |
+| `E` account NUL type id NUL, nine bytes FF | empty: the fence behind its last row |
 | `F` | empty: the fence behind the last resource |
-| `C` operator NUL category NUL time type id | empty: the entry that carries the category |
-| `M` operator NUL type id | when the resource was last written, and the counts under way (`counts`) |
-| `N` operator NUL type id | the resource's attribute names, a JSON array |
-| `S` operator NUL type id NUL number | the writes received in one five minutes, as eight bytes |
-| `T` operator NUL type id NUL number | the writes received in one day, as eight bytes |
+| `C` account NUL category NUL time type id | empty: the entry that carries the category |
+| `M` account NUL type id | when the resource was last written, and the counts under way (`counts`) |
+| `N` account NUL type id | the resource's attribute names, a JSON array |
+| `S` account NUL type id NUL number | the writes received in one five minutes, as eight bytes |
+| `T` account NUL type id NUL number | the writes received in one day, as eight bytes |
 
 The fences stop a scan at the end of a resource without a look at the keys it passes. Where the first
 resource has no fence yet, a scan backwards runs into `C`, whose values are empty too: no letter below `E`
@@ -63,7 +63,7 @@ def unpack_time(packed: bytes) -> int:
 
 def entry_prefix(resource: Resource) -> bytes:
     """What all keys of a resource's rows begin with; also the key of the fence before them."""
-    return b"E%b\0%b%b\0" % (resource.operator_id.encode(), CODES[resource.type], resource.id.encode())
+    return b"E%b\0%b%b\0" % (resource.account.encode(), CODES[resource.type], resource.id.encode())
 
 
 def last_fence(prefix: bytes) -> bytes:
@@ -71,9 +71,9 @@ def last_fence(prefix: bytes) -> bytes:
     return prefix + b"\xff" * 9
 
 
-def category_prefix(operator_id: str, category: str) -> bytes:
+def category_prefix(account: str, category: str) -> bytes:
     """What all keys of a category begin with."""
-    return b"C%b\0%b\0" % (operator_id.encode(), category.encode())
+    return b"C%b\0%b\0" % (account.encode(), category.encode())
 
 
 def category_key(prefix: bytes, place: CategoryKey) -> bytes:
@@ -87,20 +87,20 @@ def parse_category_key(prefix: bytes, key: bytes) -> CategoryKey:
     return CategoryKey(unpack_time(rest[:8]), TYPES[rest[8]], rest[9:].decode())
 
 
-def metadata_prefix(operator_id: str) -> bytes:
-    """What the keys of all resources of an operator begin with."""
-    return b"M%b\0" % operator_id.encode()
+def metadata_prefix(account: str) -> bytes:
+    """What the keys of all resources of an account begin with."""
+    return b"M%b\0" % account.encode()
 
 
 def metadata_key(resource: Resource) -> bytes:
     """The key of when a resource was last written."""
-    return b"%b%b%b" % (metadata_prefix(resource.operator_id), CODES[resource.type], resource.id.encode())
+    return b"%b%b%b" % (metadata_prefix(resource.account), CODES[resource.type], resource.id.encode())
 
 
-def parse_metadata_key(operator_id: str, key: bytes) -> Resource:
+def parse_metadata_key(account: str, key: bytes) -> Resource:
     """The resource whose metadata key this is."""
-    rest = key[len(metadata_prefix(operator_id)) :]
-    return Resource(operator_id, TYPES[rest[0]], rest[1:].decode())
+    rest = key[len(metadata_prefix(account)) :]
+    return Resource(account, TYPES[rest[0]], rest[1:].decode())
 
 
 def names_key(metadata: bytes) -> bytes:

@@ -14,7 +14,7 @@ from minori.storage.records import check_fields, key_field, key_of
 from minori.storage.sql import journal, sqlite
 from minori.storage.sql.database import Database, Dialect
 from minori.storage.sql.files import SqlFileIndex
-from minori.storage.sql.tables import TABLES
+from minori.storage.sql.tables import CATALOG, TABLES
 
 _DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite}
 
@@ -29,7 +29,8 @@ async def open_catalog(url: str) -> "SqlCatalog":
     dialect = _DIALECTS.get(scheme)
     if dialect is None or not path.startswith("/"):
         raise SettingsInvalid(f"{scheme}: is no catalog Minori can open; write sqlite:///absolute/path.sqlite")
-    return SqlCatalog(Database(await asyncio.to_thread(dialect.open_engine, path), dialect, dialect.reserve(path)))
+    engine = await asyncio.to_thread(dialect.open_engine, path, CATALOG)
+    return SqlCatalog(Database(engine, dialect, dialect.reserve(path), CATALOG.noun))
 
 
 class SqlCatalog(Catalog):

@@ -1,17 +1,18 @@
-"""One database for the catalog and the index of files: whose turn it is to write, and what a failure means for all."""
+"""One database, such as that of the catalog and the index of files: whose turn it is to write, what a failure means."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, Insert, Table, exc
 
 from minori.errors import Overloaded, StorageFull, StoreFailed
 from minori.storage.sql.reserve import Reserve
+from minori.storage.sql.schema import Schema
 
 THREADS = 4
 """Threads, and connections, of one database: one writes, the others read meanwhile (our choice)."""
@@ -24,11 +25,14 @@ _log = structlog.get_logger()
 class Dialect(Protocol):
     """What is asked of a database beyond standard SQL; a module of this package has it."""
 
-    def open_engine(self, path: str) -> Engine:
+    def open_engine(self, path: str, schema: Schema) -> Engine:
         """An engine whose database has the tables; blocks, and raises a `StartError`."""
 
     def upsert(self, table: Table) -> Insert:
         """A statement that writes a row over the one with the same key."""
+
+    def insert_many(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows, their values in the order of the columns, in few steps."""
 
     def lock(self, connection: Connection) -> None:
         """Begin a transaction that keeps every other writer out, so that what it reads stays true."""
@@ -54,12 +58,13 @@ class Database:
     raises `StorageFull` where it is full. An `IntegrityError` of SQLAlchemy is the caller's to translate.
 
     Once the database refuses a write for any other reason, every later `write` raises `StoreFailed`: after
-    a failed sync nobody knows what a later one would prove.
+    a failed sync nobody knows what a later one would prove. `noun` is what messages call the database.
     """
 
-    def __init__(self, engine: Engine, dialect: Dialect, reserve: Reserve) -> None:
-        self._reading = ThreadPoolExecutor(THREADS - 1, "minori-catalog-read")
-        self._writing = ThreadPoolExecutor(1, "minori-catalog-write")
+    def __init__(self, engine: Engine, dialect: Dialect, reserve: Reserve, noun: str) -> None:
+        self._reading = ThreadPoolExecutor(THREADS - 1, f"minori-{noun}-read")
+        self._writing = ThreadPoolExecutor(1, f"minori-{noun}-write")
+        self._noun = noun
         self.engine = engine
         self.dialect = dialect
         self._reserve = reserve
@@ -114,8 +119,8 @@ class Database:
 
     def _fail(self, error: exc.DBAPIError) -> None:
         if self.failure is None:
-            self.failure = f"The catalog takes no writes since a failure ({error.orig}); restart Minori"
-            _log.critical("catalog failed", reason=self.failure)
+            self.failure = f"The {self._noun} takes no writes since a failure ({error.orig}); restart Minori"
+            _log.critical(f"{self._noun} failed", reason=self.failure)
 
     @contextmanager
     def _translated(self, *, writing: bool = False) -> Iterator[None]:
@@ -132,4 +137,4 @@ class Database:
                 raise StorageFull from error
             if writing:
                 self._fail(error)
-            raise StoreFailed(f"The catalog failed: {error.orig}") from error
+            raise StoreFailed(f"The {self._noun} failed: {error.orig}") from error

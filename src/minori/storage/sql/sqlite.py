@@ -1,6 +1,6 @@
 """What only SQLite has: how its file is made, opened, versioned and how it says that it failed.
 
-Every function takes or gives what the dialect-blind `catalog` needs. Another dialect is another file
+Every function takes or gives what the dialect-blind modules beside it need. Another dialect is another file
 with the same names.
 """
 
@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from minori.errors import DataDirectoryBroken, FormatTooNew
 from minori.storage.sql.database import THREADS
 from minori.storage.sql.reserve import Reserve
-from minori.storage.sql.tables import METADATA
-
-VERSION = 1
-"""The schema this Minori writes, kept in `PRAGMA user_version`."""
+from minori.storage.sql.schema import Schema
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process's transaction before it gives up (our choice)."""
@@ -30,27 +28,31 @@ BUSY_SECONDS = 5.0
 FLAWS = 10
 """How many flaws are looked for before a database counts as broken through and through (our choice)."""
 
+ROWS_AT_ONCE = 50
+"""Rows of one statement (our choice); SQLite bounds its values, old ones at 999."""
+
 _MODE = 0o600
 
 
-def open_engine(path: str) -> Engine:
+def open_engine(path: str, schema: Schema) -> Engine:
     """An engine on the file at `path`, which is made (mode 0600) if absent, its tables in place. Blocks.
 
-    Raises `DataDirectoryBroken` and `FormatTooNew`.
+    The schema's version is in `PRAGMA user_version`. Raises `DataDirectoryBroken` and `FormatTooNew`.
     """
     file = Path(path)
     try:
         _make_file(file)
     except OSError as error:
-        raise DataDirectoryBroken(f"The catalog {file} cannot be opened: {error.strerror}") from error
+        raise DataDirectoryBroken(f"The {schema.noun} {file} cannot be opened: {error.strerror}") from error
     engine = _engine(path)
     try:
         with engine.connect() as connection:
-            _prepare(connection, file)
+            _prepare(connection, file, schema)
     except DBAPIError as error:
         engine.dispose()
         raise DataDirectoryBroken(
-            f"The catalog {file} cannot be read ({error.orig}); restore it from a backup or move it away"
+            f"The {schema.noun} {file} cannot be read ({error.orig}); restore it from a backup, or move it away "
+            f"with the files beside it whose names begin with {file.name}"
         ) from error
     except BaseException:
         engine.dispose()
@@ -68,6 +70,15 @@ def upsert(table: Table) -> Insert:
     statement = insert(table)
     others = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=others)
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    """A few statements of many rows: each one lets go of the interpreter, and waits until it gets it back."""
+    marks = f"({', '.join('?' * len(table.columns))})"
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        statement = f"INSERT INTO {table.name} VALUES {', '.join([marks] * len(some))}"  # noqa: S608 - names of our own
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
 
 def lock(connection: Connection) -> None:
@@ -134,27 +145,29 @@ def _set_up(connection: Any, record: object) -> None:  # noqa: ARG001 - the shap
         cursor.execute("PRAGMA foreign_keys = ON")
 
 
-def _prepare(connection: Connection, file: Path) -> None:
+def _prepare(connection: Connection, file: Path, schema: Schema) -> None:
     """Check the version, and make the tables in one transaction if the file is new."""
-    if _version(connection, file) == 0:
+    if _version(connection, file, schema) == 0:
         # Not within a transaction, and only once: the mode stays in the file.
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if _version(connection, file) == 0:
-            _refuse_strange_tables(connection, file)
-            METADATA.create_all(connection, checkfirst=False)
-            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        if _version(connection, file, schema) == 0:
+            _refuse_strange_tables(connection, file, schema)
+            schema.tables.create_all(connection, checkfirst=False)
+            connection.exec_driver_sql(f"PRAGMA user_version = {schema.version}")
         connection.commit()
-    missing = set(METADATA.tables) - _tables(connection)
+    missing = set(schema.tables.tables) - _tables(connection)
     if missing:
-        raise DataDirectoryBroken(f"The catalog {file} lacks {', '.join(sorted(missing))}; restore it from a backup")
+        names = ", ".join(sorted(missing))
+        raise DataDirectoryBroken(f"The {schema.noun} {file} lacks {names}; restore it from a backup or move it away")
 
 
-def _version(connection: Connection, file: Path) -> int:
+def _version(connection: Connection, file: Path, schema: Schema) -> int:
     version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-    if version > VERSION:
+    if version > schema.version:
         raise FormatTooNew(
-            f"The catalog {file} has format {version}, this Minori knows up to {VERSION}; start a newer Minori"
+            f"The {schema.noun} {file} has format {version}, this Minori knows up to {schema.version}; "
+            "start a newer Minori"
         )
     return version
 
@@ -164,6 +177,6 @@ def _tables(connection: Connection) -> set[str]:
     return set(rows.scalars())
 
 
-def _refuse_strange_tables(connection: Connection, file: Path) -> None:
+def _refuse_strange_tables(connection: Connection, file: Path, schema: Schema) -> None:
     if _tables(connection):
-        raise DataDirectoryBroken(f"{file} is a database, but no catalog of Minori; move it away")
+        raise DataDirectoryBroken(f"{file} is a database, but no {schema.noun} of Minori; move it away")

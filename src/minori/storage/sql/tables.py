@@ -1,4 +1,4 @@
-"""Records as tables, one mapping for every class, derived from its fields; and the table of files."""
+"""The catalog's tables: one for every class of record, derived from its fields; and the table of files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,12 +18,14 @@ from minori.model.registry import (
     Operator,
     ResetToken,
     Role,
+    SecondFactor,
     Secret,
     Session,
     Sim,
     User,
 )
 from minori.storage.records import UNIQUE, key_field
+from minori.storage.sql.schema import Schema
 
 _NAMES: Mapping[type[Struct], str] = {
     Operator: "operators",
@@ -31,6 +33,7 @@ _NAMES: Mapping[type[Struct], str] = {
     KeyUse: "key_uses",
     User: "users",
     Role: "roles",
+    SecondFactor: "second_factors",
     ResetToken: "reset_tokens",
     Group: "groups",
     Sim: "sims",
@@ -45,18 +48,18 @@ _SOUGHT: Mapping[type[Struct], tuple[str, ...]] = {
     AuthKey: ("operator_id",),
     User: ("operator_id",),
     Role: ("operator_id",),
-    Group: ("operator_id",),
+    Group: ("account",),
     Sim: ("group_id",),
-    Device: ("operator_id", "group_id"),
+    Device: ("account", "group_id"),
     Session: ("imsi",),
     ExportJob: ("blob_id",),
 }
 _PATHS: Mapping[type[Struct], tuple[tuple[str, ...], ...]] = {
-    Sim: (("operator_id", "sim_id"),),
+    Sim: (("account", "sim_id"),),
 }
 """What a page of a long list is read along: a field that is equal, and the key that orders it."""
 
-_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _column_type(kind: inspect.Type) -> TypeEngine[Any]:
@@ -70,7 +73,7 @@ def _column_type(kind: inspect.Type) -> TypeEngine[Any]:
     if isinstance(kind, inspect.BytesType):
         return LargeBinary()
     if isinstance(kind, inspect.StrType):
-        return _TEXT
+        return TEXT
     raise TypeError(f"no column is known for {kind}")
 
 
@@ -91,6 +94,9 @@ def _column(kind: type[Struct], field: FieldInfo) -> "Column[Any]":
 
 METADATA = MetaData()
 
+CATALOG = Schema("catalog", METADATA, version=1)
+"""The catalog's database."""
+
 TABLES: Mapping[type[Struct], Table] = {
     kind: Table(name, METADATA, *(_column(kind, field) for field in fields(kind))) for kind, name in _NAMES.items()
 }
@@ -107,23 +113,23 @@ JOURNAL = Table(
     "journal",
     METADATA,
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("kind", _TEXT, nullable=False),
-    Column("key", _TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
 )
 """What was changed in the tables above, in its order. The newest row is never removed: numbers go on from it."""
 
 FILES = Table(
     "files",
     METADATA,
-    Column("owner", _TEXT, primary_key=True),
-    Column("path", _TEXT, primary_key=True),
-    Column("parent", _TEXT, nullable=False),
+    Column("owner", TEXT, primary_key=True),
+    Column("path", TEXT, primary_key=True),
+    Column("parent", TEXT, nullable=False),
     Column("created_time", BigInteger, nullable=False),
     Column("last_modified_time", BigInteger, nullable=False),
-    Column("blob_id", _TEXT),
+    Column("blob_id", TEXT),
     Column("size", BigInteger),
-    Column("md5", _TEXT),
-    Column("content_type", _TEXT, nullable=False),
+    Column("md5", TEXT),
+    Column("content_type", TEXT, nullable=False),
     Column("expiry_time", BigInteger),
     Index("files_by_parent", "owner", "parent", "path"),
     Index("files_by_blob", "blob_id"),
