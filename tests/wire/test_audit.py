@@ -41,6 +41,7 @@ class House:
         self.other = log_in(server, authKeyId=made["authKeyId"], authKey=made["authKey"])
         self.reader = self.root.user("reader", allow("Sim:*", "AuditLog:getApiAuditLogs"))
         self.blind = self.root.user("blind", allow("*"), deny("AuditLog:*"))
+        assert self.root.ask("PUT", "/files/private/there.txt", b"x").status == 201
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ CALLS = [
     ("GET", "/sims/8981100000000000001", None, "/v1/sims/{sim_id}", 200),
     ("GET", "/data/Subscriber/001010000000001", None, "/v1/data/{resource_type}/{resource_id}", 200),
     ("PUT", "/files/private/a/b.txt", b"x", "/v1/files/{scope}/{path}", 201),
-    ("GET", "/files/private/a/b.txt", None, "/v1/files/{scope}/{path}", 302),
+    ("GET", "/files/private/there.txt", None, "/v1/files/{scope}/{path}", 302),
     ("GET", "/files/private//a%2Fb+%E5%AE%9F/", None, "/v1/files/{scope}/{path}/", 404),
     ("DELETE", "/data/Subscriber/nobody/1", None, "/v1/data/{resource_type}/{resource_id}/{time}", 204),
     ("GET", "/data/Nothing/1", None, "/v1/data/{resource_type}/{resource_id}", 400),
