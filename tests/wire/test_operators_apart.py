@@ -9,7 +9,7 @@ import pytest
 from people import Caller, document, log_in, other_operator
 from serving import Server
 from wire.asking import ask
-from wire.furnished import IMSI, MARK, QUERY, SIM_ID, TIME, Furnished
+from wire.furnished import IMSI, MARK, SIM_ID, TIME, Furnished, asked
 
 
 class Two(Furnished):
@@ -42,8 +42,8 @@ def test_no_read_with_the_ids_of_another_operator_tells_anything_of_his(two: Two
     mine = [MARK, SIM_ID, *(two.ids[name] for name in ("group_id", "auth_key_id", "exported_file_id"))]
     other = two.other
     for name, path in two.paths("GET"):
-        for asked in {path, path.replace(two.first.operator_id, other.operator_id)}:
-            reply = other.ask("GET", f"{asked}?{QUERY}")
+        for target in {path, path.replace(two.first.operator_id, other.operator_id)}:
+            reply = other.ask("GET", asked(name, target))
             assert reply.status in (200, 400, 404), (name, reply)
             assert reply.status != 200 or not any(word.encode() in reply.body for word in mine), (name, reply)
 
@@ -77,7 +77,7 @@ def test_a_paging_key_of_another_operator_leads_nowhere(two: Two) -> None:
     other = two.other
     for name, path in two.paths("GET"):
         for key in keys:
-            reply = other.ask("GET", f"{path}?{QUERY}&last_evaluated_key={quote(key, safe='')}")
+            reply = other.ask("GET", f"{asked(name, path)}&last_evaluated_key={quote(key, safe='')}")
             assert reply.status in (200, 400, 404), (name, reply)
             assert reply.status != 200 or MARK.encode() not in reply.body, (name, reply)
 
