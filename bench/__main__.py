@@ -10,9 +10,18 @@ from tempfile import mkdtemp
 
 import msgspec
 
-from bench import doors, files, index, scale, sims
+from bench import doors, files, index, scale, sims, ways
 from bench.errors import BenchError
-from bench.figures import DOOR_FIGURES, FILE_FIGURES, INDEX_FIGURES, SCALE_FIGURES, SIM_FIGURES, Reading, Readings
+from bench.figures import (
+    DOOR_FIGURES,
+    FILE_FIGURES,
+    INDEX_FIGURES,
+    SCALE_FIGURES,
+    SIM_FIGURES,
+    WAYS_FIGURES,
+    Reading,
+    Readings,
+)
 from bench.fill_index import CROWD, INDEXED
 from bench.fill_sims import SESSIONS, SIMS
 from bench.machine import describe
@@ -62,6 +71,8 @@ def _run(asked: Namespace, work: Path) -> int:
         readings |= files.run(plan, wanted, work)
     if plan.scale and any(figure.name in wanted for figure in INDEX_FIGURES):
         readings |= index.run(plan, wanted, work)
+    if any(figure.name in wanted for figure in WAYS_FIGURES):
+        readings |= ways.run(plan, wanted, work)
     if plan.scale and any(figure.name in wanted for figure in SIM_FIGURES):
         readings |= sims.run(plan, wanted, work)
     return _tell(plan, wanted, readings, facts, as_json=asked.json)
@@ -71,6 +82,7 @@ def _tell(plan: Plan, wanted: set[str], readings: Readings, facts: dict[str, str
     parts = {
         name: (title, rows([figure for figure in figures if figure.name in wanted], readings))
         for name, title, figures in (
+            ("ways", "What a group says about payloads, and a flood", WAYS_FIGURES),
             ("doors", "Doors, and reads of a small store", DOOR_FIGURES),
             ("scale", f"{plan.scale:,} entries over {scale.RESOURCES:,} resources", SCALE_FIGURES),
             ("files", "Files", FILE_FIGURES),

@@ -61,6 +61,8 @@ ANCHORS = {
     "nginx-download": "nginx, sendfile",
     "bare-files": "bare loop: write, sync, rename, sync the folder",
     "nginx-file": "nginx, the same bytes as a file",
+    "ways-single": "the same entries, one a POST",
+    "ways-unparsed": "the same bytes, not read",
     "sims-post-one": "the same with one SIM",
     "sims-senders-one": "the same with one SIM",
     "sims-senders-few": "the same with their 1,024 SIMs alone",
@@ -128,6 +130,14 @@ INDEX_FIGURES = (
 )
 """Measured on an index of a million files, 100,000 of them in one folder."""
 
+WAYS_FIGURES = (
+    Figure("ways-batch", "entries in batches of 100, 64 connections", "entries/s", (Against("ways-single", 4),)),
+    Figure("ways-parsed", "12 bytes read by a format of 5 fields, 64 connections", "1/s", (Against("ways-unparsed"),)),
+    Figure("flood", "datagrams stored under a flood", "1/s"),
+    Figure("flood-lost", "datagrams of the flood that are not accounted for", "datagrams", ceiling=0),
+)
+"""Measured on an empty store: what a group says about payloads, and a flood."""
+
 _OF_SENDERS = (Against("sims-senders-few", 0.95), Against("sims-senders-one"))
 
 SIM_FIGURES = (
@@ -140,7 +150,7 @@ SIM_FIGURES = (
 )
 """Measured on a registry of 100,000 SIMs and 10,000 sessions, beside smaller ones."""
 
-FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES + SIM_FIGURES
+FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES + SIM_FIGURES + WAYS_FIGURES
 
 
 Readings = Mapping[str, Sequence[Reading]]

@@ -39,7 +39,7 @@ async def fill(store: EntryStore, operator_id: str, entries: int, resources: int
     random = telemetry().random
     devices = [Resource(operator_id, ResourceType.SUBSCRIBER, imsi(number)) for number in range(resources)]
     start = perf_counter()
-    before: Future[Written] | None = None
+    before: Future[tuple[Written, ...]] | None = None
     put = 0
     for number in range(entries // resources):
         time = FIRST_TIME + number * STEP

@@ -44,6 +44,17 @@ request = function()
 end
 """
 
+_BATCHES = """
+local items, rest, at, parts = %d, [==[%s]==], os.time() * 1000000, {}
+request = function()
+  for i = 1, items do
+    at = at + 1
+    parts[i] = '{"at":' .. string.format("%%d", at) .. "," .. rest
+  end
+  return wrk.format("POST", "/", nil, "[" .. table.concat(parts, ",") .. "]")
+end
+"""
+
 _FOLLOW = """
 local locations, first, last, plain = {}, 1, 0, {}
 response = function(status, headers, body)
@@ -76,6 +87,18 @@ class Request(Struct, frozen=True):
     follow: bool = False
 
 
+class Batch(Struct, frozen=True):
+    """A JSON array that is POSTed again and again: `items` times `body`, an object, each with an `at` of its own.
+
+    Times are UNIX ms far ahead, later in each run than in the one before, and never come twice.
+    """
+
+    address: str
+    headers: Mapping[str, str]
+    body: bytes
+    items: int
+
+
 class Upload(Struct, frozen=True):
     """A `body` that is PUT under ever new paths: `root`, the number of a folder, and a name that begins with `run`."""
 
@@ -87,7 +110,7 @@ class Upload(Struct, frozen=True):
     body: bytes
 
 
-def http(core: int, request: Request | Upload, connections: int, seconds: int, work: Path) -> Reading:
+def http(core: int, request: Request | Batch | Upload, connections: int, seconds: int, work: Path) -> Reading:
     """Answers a second to `request` over kept-alive connections; any status of 400 and up ends the run."""
     told = work / "wrk.lua"
     told.write_text(script(request))
@@ -104,14 +127,16 @@ def http(core: int, request: Request | Upload, connections: int, seconds: int, w
     return Reading(rate, figures["p50"] / 1000, figures["p99"] / 1000, failed)
 
 
-def script(request: Request | Upload) -> str:
+def script(request: Request | Batch | Upload) -> str:
     """What `wrk` is told, in Lua."""
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
-    if request.body is not None:
+    if isinstance(request, Batch):
+        lines.append(_BATCHES % (request.items, request.body.decode().removeprefix("{")))
+    elif request.body is not None:
         lines += ['wrk.method = "POST"', f"wrk.body = {json.dumps(request.body.decode())}"]
     if isinstance(request, Upload):
         lines.append(_FRESH % (request.folders, request.root, request.run))
-    elif len(request.paths) > 1:
+    elif isinstance(request, Request) and len(request.paths) > 1:
         lines.append(_ROUND_ROBIN % ",".join(json.dumps(path) for path in request.paths))
         lines += [_FOLLOW] * request.follow
     return "\n".join(lines) + _DONE

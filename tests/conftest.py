@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 import warm
+from mosquitto import Workshop
 from serving import STDERR_TAIL, Serve, Server
 
 # The default run tries the same examples every time, so that it fails for what was changed and nothing else;
@@ -65,6 +66,16 @@ def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Serve]:
             return server
 
         yield start
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    """Starts MQTT brokers, and servers that are subscribed there."""
+    built = Workshop(tmp_path)
+    try:
+        yield built
+    finally:
+        built.close()
 
 
 @pytest.hookimpl(wrapper=True)

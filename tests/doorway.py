@@ -9,32 +9,45 @@ from typing import Any
 import msgspec
 import uvloop
 
+from certificates import Pair
+from minori.api.application import Api
+from minori.api.services import Services
+from minori.api.site import Site
 from minori.codec.entry import decode_row
 from minori.config.address import Endpoint
-from minori.config.settings import Files, Limits
+from minori.config.settings import Files, Limits, RefusalsKept
+from minori.doors.beam import BeamDoor, Feed
 from minori.doors.datagram import DatagramDoor
 from minori.doors.files import FileDoor
 from minori.doors.http import HttpDoor
-from minori.doors.sockets import pair
+from minori.doors.sockets import bound, listen, pair
 from minori.doors.stream import StreamDoor
 from minori.errors import Overloaded, StoreFailed
 from minori.http.application import Application
+from minori.http.listener import Listener as HttpListener
 from minori.model.entry import PAGE_LIMIT, DataEntry, EntryWrite, TimeRange, Written
-from minori.model.registry import Group, Session, Sim
+from minori.model.refusal import RefusalQuery
+from minori.model.registry import BeamKey, Device, Group, IngestToken, Record, Session, Sim
 from minori.model.resource import Resource, ResourceType
 from minori.observe.metrics import Metrics
 from minori.service.access import AccessService
 from minori.service.admission import Admission
 from minori.service.device_files import DeviceFiles
+from minori.service.devices import DeviceView, device_key
+from minori.service.feeders import FeederService, FeederView
 from minori.service.files import FileService
 from minori.service.identities import Identities
 from minori.service.ingest import IngestService
+from minori.service.passwords import sha256_hex
+from minori.service.refusals import Refusals
 from minori.service.registry import Registry
 from minori.service.views import Views
-from minori.storage.base import BlobReader, Put
+from minori.service.vouched import VouchedSenders
+from minori.storage.base import BlobReader, Put, Remove
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
 from minori.storage.memory.entries import MemoryEntryStore
+from minori.storage.memory.refusals import MemoryRefusalLog
 
 OPERATOR = "OP0000000001"
 KNOWN = "127.0.0.1"
@@ -42,6 +55,14 @@ NO_GROUP = "127.0.0.2"
 NOT_ENABLED = "127.0.0.3"
 UNKNOWN = "127.0.0.4"
 IMSI = {KNOWN: "001010000000001", NO_GROUP: "001010000000002", NOT_ENABLED: "001010000000003"}
+STRANGER_IMSI = "001010000000004"
+DEVICE = {KNOWN: "d-known", NO_GROUP: "d-groupless", NOT_ENABLED: "d-disabled"}
+EUI = "000b78fffe050b09"
+"""A LoRaWAN device in the group of the SIM behind `KNOWN`."""
+
+BEAM_KEY, INGEST_TOKEN = "topsecret", "ingest-0123456789"
+DEVICE_SECRET = "s3cret+/="
+"""Devices write such a secret into a query as it is, though a plus means a blank there."""
 ANYWHERE = Endpoint("127.0.0.1", 0)
 FILE_BYTES = 200_000
 """The largest file that a device may send."""
@@ -86,18 +107,18 @@ class SlowStore(MemoryEntryStore):
         self.held = False
         self.full = False
         self.broken = False
-        self._waiting: list[tuple[asyncio.Future[Written], Written]] = []
+        self._waiting: list[tuple[asyncio.Future[tuple[Written, ...]], tuple[Written, ...]]] = []
         self._arrived = asyncio.Event()
 
-    def put(self, write: EntryWrite) -> "asyncio.Future[Written]":
+    def put(self, *writes: EntryWrite) -> "asyncio.Future[tuple[Written, ...]]":
         if self.broken:
             raise StoreFailed("The disk refused a sync")
         if self.full:
             raise Overloaded
-        written = super().put(write)
+        written = super().put(*writes)
         if not self.held:
             return written
-        later: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        later: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
         self._waiting.append((later, written.result()))
         self._arrived.set()
         return later
@@ -143,17 +164,23 @@ class House:
 
     def __init__(self, **limits: int) -> None:
         self.limits = msgspec.structs.replace(Limits(), **limits)
+        self.said: dict[str, dict[str, Any]] = {"SoracomHarvest": {"enabled": True}}
         self.metrics = Metrics()
         self.store = SlowStore()
         self.catalog = MemoryCatalog()
         self.registry = Registry()
         self.identities = Identities()
-        self.views = Views(self.catalog, self.registry, self.identities)
+        self.devices = DeviceView()
+        self.feeders = FeederView()
+        self.vouched = VouchedSenders(self.registry, self.devices)
+        self.views = Views(self.catalog, self.registry, self.identities, self.devices, self.feeders)
         self.access = AccessService(self.catalog, self.identities, self.views, lambda: 1_700_000_000.0)
         clock = count(1_700_000_000_000, 1000)
+        self.refusals = Refusals(MemoryRefusalLog(), self.registry, lambda: 1_700_000_000_000, RefusalsKept())
         self.ingest = IngestService(
-            self.store, self.registry, self.metrics, lambda: next(clock), self.limits.payload_bytes
+            self.store, self.registry, self.metrics, lambda: next(clock), self.limits.payload_bytes, self.refusals
         )
+        self.kind, self.names = ResourceType.SUBSCRIBER, IMSI
         self.blobs = SlowBlobs()
         self.files = FileService(self.catalog.files, self.blobs, self.metrics, lambda: next(clock), Files())
         self.device_files = DeviceFiles(
@@ -163,7 +190,7 @@ class House:
     async def furnish(self) -> None:
         """Three SIMs on three loopback addresses: one that may store, one in no group, one without Harvest."""
         groups = {KNOWN: "enabled", NO_GROUP: None, NOT_ENABLED: "disabled"}
-        options: dict[str, dict[str, Any]] = {"enabled": {"SoracomHarvest": {"enabled": True}}, "disabled": {}}
+        options: dict[str, dict[str, Any]] = {"enabled": self.said, "disabled": {}}
         for name, configuration in options.items():
             await self.catalog.apply(Put(Group(name, OPERATOR, {}, configuration, 0, 0)))
         for address, group in groups.items():
@@ -172,6 +199,34 @@ class House:
                 Put(Sim(f"8981{imsi}", imsi, OPERATOR, group, "active", {}, 0, 0)), Put(Session(address, imsi))
             )
         await self.catalog.apply(Put(Session("::1", IMSI[KNOWN])))
+        await self.views.refresh()
+
+    async def admit_feeders(self) -> None:
+        """A shared key of Beam, an ingest token, and an Inventory device beside each SIM, with one secret for all."""
+        groups = {KNOWN: "enabled", NO_GROUP: None, NOT_ENABLED: "disabled"}
+        for address, group in groups.items():
+            await self.register(ResourceType.DEVICE, DEVICE[address], group)
+        await self.register(ResourceType.LORA_DEVICE, EUI, "enabled")
+        await self.catalog.apply(
+            Put(BeamKey("bk_1", OPERATOR, "", BEAM_KEY, 1)),
+            Put(IngestToken("it_1", OPERATOR, "", sha256_hex(INGEST_TOKEN), 1)),
+        )
+        await self.views.refresh()
+
+    async def register(
+        self, kind: ResourceType, device_id: str, group: str | None = "enabled", account: str = OPERATOR
+    ) -> None:
+        """A device of an account; one of Inventory has the secret of all."""
+        key, secret = device_key(account, kind, device_id), sha256_hex(DEVICE_SECRET)
+        await self.catalog.apply(Put(Device(key, account, kind, device_id, group, {}, {}, 0, 0, secret_sha256=secret)))
+        await self.views.refresh()
+
+    async def say(self, harvest: dict[str, Any] | None = None, **namespaces: dict[str, Any]) -> None:
+        """Let the group of the SIM behind `KNOWN` say more about payloads, besides what it has said."""
+        said = self.said
+        said["SoracomHarvest"] = {**said["SoracomHarvest"], **(harvest or {})}
+        said.update(namespaces)
+        await self.catalog.apply(Put(Group("enabled", OPERATOR, {}, dict(said), 0, 0)))
         await self.views.refresh()
 
     async def let_files(self, **options: Any) -> None:
@@ -195,10 +250,16 @@ class House:
         return Admission(self.limits.connections, self.limits.connections_per_address)
 
     @asynccontextmanager
-    async def http(self, endpoint: Endpoint = ANYWHERE, files: Application | None = None) -> AsyncIterator[HttpDoor]:
-        """An HTTP door that is drained at the end; `files` stands in for the file door behind it."""
+    async def http(
+        self, endpoint: Endpoint = ANYWHERE, files: Application | None = None, pair: Pair | None = None
+    ) -> AsyncIterator[HttpDoor]:
+        """An HTTP door that is drained at the end; `files` stands in for the file door behind it.
+
+        With a certificate it is the HTTPS door.
+        """
         files = files or FileDoor(self.device_files, self.metrics)
-        door = HttpDoor(self.ingest, self.admission(), self.limits, self.metrics, files)
+        tls = None if pair is None else pair.tls(self.limits.head_seconds)
+        door = HttpDoor(self.ingest, self.admission(), self.limits, self.metrics, files, tls)
         await door.start(endpoint)
         try:
             yield door
@@ -206,9 +267,9 @@ class House:
             await door.drain()
 
     @asynccontextmanager
-    async def stream(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[StreamDoor]:
+    async def stream(self, endpoint: Endpoint = ANYWHERE, name: str = "door-stream") -> AsyncIterator[StreamDoor]:
         """A TCP door that is drained at the end."""
-        door = StreamDoor("door-stream", self.ingest, self.admission(), self.limits, self.metrics)
+        door = StreamDoor(name, self.ingest, self.admission(), self.limits, self.metrics)
         await door.start(endpoint)
         try:
             yield door
@@ -216,9 +277,9 @@ class House:
             await door.drain()
 
     @asynccontextmanager
-    async def datagram(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator[DatagramDoor]:
+    async def datagram(self, endpoint: Endpoint = ANYWHERE, name: str = "door-stream") -> AsyncIterator[DatagramDoor]:
         """A UDP door that is drained at the end."""
-        door = DatagramDoor("door-stream", self.ingest, self.limits, self.metrics)
+        door = DatagramDoor(name, self.ingest, self.limits, self.metrics)
         await door.start(endpoint)
         try:
             yield door
@@ -239,9 +300,40 @@ class House:
             await stream.drain()
             await datagram.drain()
 
+    @asynccontextmanager
+    async def beam(self, endpoint: Endpoint = ANYWHERE, window_seconds: int = 300) -> AsyncIterator[BeamDoor]:
+        """Beam's TCP door, drained at the end."""
+        feed = Feed(self.feeders, self.vouched, window_seconds)
+        door = BeamDoor(self.ingest, feed, self.admission(), self.limits, self.metrics)
+        await door.start(endpoint)
+        try:
+            yield door
+        finally:
+            await door.drain()
+
+    @asynccontextmanager
+    async def api(self, endpoint: Endpoint = ANYWHERE) -> AsyncIterator["ApiDoor"]:
+        """The API's listener, drained at the end, with those services alone that payloads come through."""
+        given: dict[str, Any] = dict.fromkeys(Services.__struct_fields__) | {
+            "ingest": self.ingest,
+            "vouched": self.vouched,
+            "feeders": FeederService(self.feeders, self.views, lambda: 0),
+            "beam_window_seconds": 300,
+        }
+        site = Site(self.store, self.catalog, self.blobs, self.metrics)
+        application = Api(Services(**given), site, self.metrics)
+        listener = HttpListener(application, self.limits, self.metrics, asyncio.get_running_loop())
+        opened = listen(endpoint)
+        door = ApiDoor(listener, bound(opened))
+        await listener.start(opened)
+        try:
+            yield door
+        finally:
+            await door.drain()
+
     async def entries(self, address: str = KNOWN) -> list[DataEntry]:
-        """What is stored for the SIM behind `address`, oldest first."""
-        resource = Resource(OPERATOR, ResourceType.SUBSCRIBER, IMSI[address])
+        """What is stored for the SIM behind `address`, oldest first; or for the device that `kind` and `names` say."""
+        resource = Resource(OPERATOR, self.kind, self.names[address])
         page = await self.store.query(resource, TimeRange(descending=False, limit=PAGE_LIMIT))
         return [decode_row(resource, row) for row in page.rows]
 
@@ -249,9 +341,36 @@ class House:
         """The contents of `entries()`."""
         return [entry.content for entry in await self.entries()]
 
+    async def refused(self, account: str = OPERATOR) -> list[tuple[str, str, str | None, int | None]]:
+        """Door, reason, resource id and size of what was refused of an account's, the latest first."""
+        page = await self.refusals.page(RefusalQuery(account), None)
+        return [(one.door, one.reason, one.resource_id, one.size) for one in page.refusals]
+
+    async def suspend(self, address: str = KNOWN, status: str = "suspended") -> None:
+        """Let the SIM behind an address be of another status."""
+        imsi = IMSI[address]
+        await self.catalog.apply(Put(Sim(f"8981{imsi}", imsi, OPERATOR, "enabled", status, {}, 0, 0)))
+        await self.views.refresh()
+
+    async def forget(self, record: Record) -> None:
+        """Take a record out of the catalog."""
+        await self.catalog.apply(Remove(record))
+        await self.views.refresh()
+
     def metric(self, name: str, **labels: str) -> float:
         """The value of a sample by its exposed name, 0 if it has not been counted."""
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+class ApiDoor:
+    """A listener of the API, as a door."""
+
+    def __init__(self, listener: HttpListener, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._listener = listener
+
+    async def drain(self) -> None:
+        await self._listener.drain()
 
 
 @asynccontextmanager

@@ -4,8 +4,12 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from abc import ABC, abstractmethod
+from base64 import b64encode
+from binascii import crc_hqx
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Self
 
 from msgspec import Struct
@@ -129,8 +133,29 @@ class Device(ABC):
         await self.close()
 
 
-class HttpDevice(Device):
+class BoundedDevice(Device):
+    """A sender whose protocol says where a message ends, however TCP cuts it."""
+
+    @abstractmethod
+    def message(self, body: bytes) -> bytes:
+        """One payload on the wire."""
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Send bytes of messages."""
+
+    @abstractmethod
+    async def end(self) -> None:
+        """Say that nothing more is sent, and return once the door has ended its side."""
+
+    async def send(self, body: bytes) -> None:
+        await self.write(self.message(body))
+
+
+class HttpDevice(BoundedDevice):
     """Posts as octets, so that a payload is stored as over the other doors."""
+
+    host = "harvest.soracom.io"
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -139,8 +164,15 @@ class HttpDevice(Device):
     async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
         return cls(await Line.open(endpoint, source))
 
-    async def send(self, body: bytes) -> None:
-        await self._line.send(post(body, "Content-Type: application/octet-stream"))
+    def message(self, body: bytes) -> bytes:
+        return post(body, "Content-Type: application/octet-stream", host=self.host)
+
+    async def write(self, data: bytes) -> None:
+        await self._line.send(data)
+
+    async def end(self) -> None:
+        self._line.finish()
+        await self._line.reader.read()
 
     async def told(self) -> Told:
         answer = await self._line.answer()
@@ -150,6 +182,50 @@ class HttpDevice(Device):
 
     async def close(self) -> None:
         await self._line.close()
+
+
+class UnifiedHttpDevice(HttpDevice):
+    """The same, to the Unified Endpoint."""
+
+    host = "uni.soracom.io"
+
+
+class PublishingDevice(HttpDevice):
+    """An Inventory device, with its secret in the query."""
+
+    def __init__(self, line: Line, device_id: str, secret: str) -> None:
+        super().__init__(line)
+        self._target = f"/v1/devices/{device_id}/publish?device_secret={secret}"
+
+    def message(self, body: bytes) -> bytes:
+        return post(body, "Content-Type: application/octet-stream", target=self._target, host="api.soracom.io")
+
+
+class BeamDevice(HttpDevice):
+    """A SIM behind Soracom Beam, which forwards over HTTP what the SIM sent over HTTP."""
+
+    def __init__(self, line: Line, operator_id: str, imsi: str, key: str) -> None:
+        super().__init__(line)
+        self._target, self._imsi, self._key = f"/ingest/{operator_id}/beam", imsi, key
+
+    def message(self, body: bytes) -> bytes:
+        return self._signed(body, "Content-Type: application/octet-stream")
+
+    def _signed(self, body: bytes, *fields: str) -> bytes:
+        said = {"x-soracom-imsi": self._imsi, "x-soracom-timestamp": str(now())}
+        text = "".join(f"{name}={value}" for name, value in said.items())
+        said["x-soracom-signature"] = sha256((self._key + text).encode()).hexdigest()
+        said["x-soracom-signature-version"] = "20151001"
+        lines = [f"{name}: {value}" for name, value in said.items()]
+        return post(body, *lines, *fields, target=self._target, host="api.soracom.io")
+
+
+class WrappedBeamDevice(BeamDevice):
+    """The same for what the SIM sent over TCP."""
+
+    def message(self, body: bytes) -> bytes:
+        wrapped = b'{"payload":"%b"}' % b64encode(body)
+        return self._signed(wrapped, "Content-Type: application/json", "User-Agent: SORACOM Beam")
 
 
 class StreamDevice(Device):
@@ -170,6 +246,49 @@ class StreamDevice(Device):
 
     async def close(self) -> None:
         await self._line.close()
+
+
+class FramingDevice(BoundedDevice):
+    """Sends over TCP in frames of Soracom Binary Format v1; `head` is what it sends before the first."""
+
+    def __init__(self, line: Line, head: bytes = b"") -> None:
+        self._line = line
+        self._head = head
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, source: str | None = None) -> Self:
+        return cls(await Line.open(endpoint, source))
+
+    def message(self, body: bytes) -> bytes:
+        return frame(body)
+
+    async def write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        await self._line.send(head + data)
+
+    async def end(self) -> None:
+        self._line.finish()
+        await self._line.reader.read()
+
+    async def told(self) -> Told:
+        # Replies have no end: three bytes are all of the shortest, and what follows is waited for where it must come.
+        reply = await self._line.reader.readexactly(3)
+        return _reply(reply if reply in (b"201", b"503") else reply + await self._line.reply())
+
+    async def close(self) -> None:
+        await self._line.close()
+
+
+class BeamStreamDevice(StreamDevice):
+    """A SIM behind Soracom Beam, which forwards over TCP: a first line, then what the SIM sends."""
+
+    def __init__(self, line: Line, head: bytes) -> None:
+        super().__init__(line)
+        self._head = head
+
+    async def send(self, body: bytes) -> None:
+        head, self._head = self._head, b""
+        await super().send(head + body)
 
 
 class DatagramDevice(Device):
@@ -205,7 +324,24 @@ def _reply(reply: bytes) -> Told:
     return Told({"201": "stored", "400": "refused", "503": "busy"}[word], message)
 
 
-def post(body: bytes, *fields: str, target: str = "/") -> bytes:
+def now() -> int:
+    """UNIX ms."""
+    return time.time_ns() // 1_000_000
+
+
+def first_line(key: str, imsi: str, sent: int | None = None) -> bytes:
+    """What Beam begins a connection with, sent now unless said otherwise."""
+    said = f"imsi={imsi} timestamp={now() if sent is None else sent}"
+    return f"{said};signature={sha256((key + said).encode()).hexdigest()} version=20151001\n".encode()
+
+
+def frame(body: bytes) -> bytes:
+    """A body in its frame."""
+    framed = len(body).to_bytes(2) + body
+    return framed + crc_hqx(framed, 0xFFFF).to_bytes(2)
+
+
+def post(body: bytes, *fields: str, target: str = "/", host: str = "harvest.soracom.io") -> bytes:
     """A request with a `Content-Length` and further header lines."""
-    lines = [f"POST {target} HTTP/1.1", "Host: harvest.soracom.io", *fields, f"Content-Length: {len(body)}"]
+    lines = [f"POST {target} HTTP/1.1", f"Host: {host}", *fields, f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ class Server:
     under (`("strace", "-f", …)`); signals go to the whole process group, the wrapper included. Without one the process
     is forked from one that has loaded Minori (`tests/warm.py`), unless pytest is told `--cold`.
 
+    With a certificate among the flags the API speaks HTTPS, and `trust` is what `login` checks it by.
+
     `data_dir` outlives the process: `restart()` comes back with the same data, on other ports.
     """
 
@@ -50,6 +53,9 @@ class Server:
     door_http: Address
     door_stream: Address
     door_unified: Address
+    door_https: Address
+    scheme: str
+    trust: ssl.SSLContext | bool = True
     credentials: dict[str, str]
     process: "subprocess.Popen[bytes] | warm.Process"
 
@@ -75,7 +81,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where the API is, without a path: `http://127.0.0.1:PORT`."""
-        return f"http://{self.api[0]}:{self.api[1]}"
+        return f"{self.scheme}://{self.api[0]}:{self.api[1]}"
 
     @property
     def stderr(self) -> str:
@@ -110,8 +116,9 @@ class Server:
         if not ready:
             return False
         told = dict(word.split("=", 1) for word in ready[0].split()[2:])
-        for listener in LISTENERS:
-            host, _, port = told[listener].removeprefix("http://").rpartition(":")
+        self.scheme = told["api"].partition("://")[0]
+        for listener in (*LISTENERS, *({"door-https"} & told.keys())):
+            host, _, port = told[listener].removeprefix(f"{self.scheme}://").rpartition(":")
             setattr(self, listener.replace("-", "_"), (host, int(port)))
         return True
 
@@ -151,7 +158,7 @@ class Server:
     def login(self) -> dict[str, str]:
         """The two headers of every API call, from a login with the root auth key."""
         body = {name: self.credentials[name] for name in ("authKeyId", "authKey")}
-        answer = httpx.post(f"{self.url}/v1/auth", json=body, timeout=30).raise_for_status().json()
+        answer = httpx.post(f"{self.url}/v1/auth", json=body, timeout=30, verify=self.trust).raise_for_status().json()
         return {"X-Soracom-API-Key": answer["apiKey"], "X-Soracom-Token": answer["token"]}
 
     def __enter__(self) -> Self:

@@ -3,19 +3,22 @@
 import asyncio
 import base64
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from doorway import ANYWHERE, IMSI, KNOWN, LOOPS, NO_GROUP, NOT_ENABLED, UNKNOWN, House, house, run
+from doorway import ANYWHERE, IMSI, KNOWN, LOOPS, NO_GROUP, NOT_ENABLED, UNKNOWN, ApiDoor, House, house, run
 from minori.config.address import Endpoint
 from minori.doors.datagram import DatagramDoor
 from minori.doors.listener import Listener
-from sending import Device, Told
+from sending import BoundedDevice, Device, Told
 
-Door = Listener | DatagramDoor
+Door = Listener | DatagramDoor | ApiDoor
 
 STORED = Told("stored")
+PARSED = {"SoracomAir": {"binaryParserEnabled": True, "binaryParserFormat": "@json"}}
+TIMED = {"customTimestamp": {"format": "unix-sec", "type": "jsonpointer", "value": "/at"}}
 V6_ALONE = Endpoint("::1", 0)
 V6_AND_V4 = Endpoint("::", 0)
 
@@ -27,6 +30,13 @@ def content(body: bytes) -> str:
 
 class IngestSuite(ABC):
     """One door of a protocol, with a device that speaks it."""
+
+    sentences: Mapping[str, str] = {
+        UNKNOWN: f"No SIM is known for {UNKNOWN}",
+        NO_GROUP: f"No group ID is specified: {IMSI[NO_GROUP]}",
+        NOT_ENABLED: "Configuration for SORACOM Harvest is not found",
+    }
+    """What each sender that may not store is told, in the words of Harvest where it has some."""
 
     @pytest.fixture(params=LOOPS)
     def loop(self, request: pytest.FixtureRequest) -> str:
@@ -96,18 +106,11 @@ class IngestSuite(ABC):
 
         run(main())
 
-    @pytest.mark.parametrize(
-        ("source", "sentence"),
-        [
-            (UNKNOWN, f"No SIM is known for {UNKNOWN}"),
-            (NO_GROUP, f"No group ID is specified: {IMSI[NO_GROUP]}"),
-            (NOT_ENABLED, "Configuration for SORACOM Harvest is not found"),
-        ],
-    )
-    def test_a_sender_that_may_not_store_is_told_why_in_the_words_of_harvest(self, source: str, sentence: str) -> None:
+    @pytest.mark.parametrize("source", [UNKNOWN, NO_GROUP, NOT_ENABLED])
+    def test_a_sender_that_may_not_store_is_told_why_in_the_words_of_harvest(self, source: str) -> None:
         async def main() -> None:
             async with house() as h, self.door(h) as door, await self.device(door.endpoint, source) as device:
-                assert await device.tell(b"1") == Told("refused", sentence)
+                assert await device.tell(b"1") == Told("refused", self.sentences[source])
                 assert await h.contents() == []
 
         run(main())
@@ -224,9 +227,94 @@ class IngestSuite(ABC):
                 endpoint = Endpoint(KNOWN, door.endpoint.port)
                 async with await self.device(endpoint, NO_GROUP) as device:
                     told = await device.tell(b"1")
-                    assert told.message == f"No group ID is specified: {IMSI[NO_GROUP]}"
+                    assert told.message == self.sentences[NO_GROUP]
 
         run(main(), loop)
+
+    def test_bytes_are_parsed_by_the_format_of_the_group(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                await h.say(SoracomAir={"binaryParserEnabled": True, "binaryParserFormat": "temp:0:uint:16:/100"})
+                assert await device.tell(b"\x09\xc4") == STORED
+                assert await device.tell(b"\x09") == STORED
+                assert await h.contents() == ['{"temp":25,"binaryParserEnabled":true}', content(b"\x09")]
+
+        run(main())
+
+    def test_a_payload_may_say_its_time(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                await h.say(TIMED, **PARSED)
+                assert await device.tell(b'{"at":5,"t":1}') == STORED
+                assert [entry.time for entry in await h.entries()] == [5000]
+                assert (await device.tell(b'{"t":1}')).outcome == "refused"
+                assert len(await h.entries()) == 1
+
+        run(main())
+
+    def test_what_is_sent_again_is_stored_again_and_at_a_time_of_its_own_replaced(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                assert [await device.tell(b"again") for _ in range(3)] == [STORED] * 3
+                assert await h.contents() == [content(b"again")] * 3
+                await h.say(TIMED, **PARSED)
+                assert [await device.tell(b'{"at":5,"n":%d}' % number) for number in (1, 2)] == [STORED] * 2
+                first, *others = await h.contents()
+                assert ('"n":2' in first, others) == (True, [content(b"again")] * 3)
+
+        run(main())
+
+    def test_what_comes_in_another_order_is_kept_at_its_times(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                await h.say(TIMED, **PARSED)
+                assert [await device.tell(b'{"at":%d}' % second) for second in (3, 1, 2)] == [STORED] * 3
+                assert [entry.time for entry in await h.entries()] == [1000, 2000, 3000]
+
+        run(main())
+
+    def test_a_batch_is_stored_whole_or_not_at_all(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                await h.say({**TIMED, "batchWrite": {"enabled": True, "value": "/data"}}, **PARSED)
+                # Together they are larger than one payload may be.
+                items = b",".join(b'{"at":%d,"text":"0123456789"}' % second for second in range(1, 101))
+                assert await device.tell(b'{"data":[%b]}' % items) == STORED
+                assert [entry.time for entry in await h.entries()] == [1000 * second for second in range(1, 101)]
+                told = await device.tell(b'{"data":[{"at":500},{"t":1}]}')
+                assert (told.outcome, told.message.startswith("Item 1 of the batch")) == ("refused", True)
+                assert (await device.tell(b'{"data":[%b,{"at":0}]}' % items)).outcome == "refused"
+                assert len(await h.entries()) == 100
+
+        run(main())
+
+    @pytest.mark.parametrize("limit", [5, 5000])
+    def test_a_group_may_have_a_limit_of_its_own(self, limit: int) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door:
+                await h.say({"maxPayloadBytes": limit})
+                async with await self.device(door.endpoint) as device:
+                    assert await device.tell(b"x" * limit) == STORED
+                async with await self.device(door.endpoint) as device:
+                    told = await device.tell(b"x" * (limit + 1))
+                assert (told.outcome, f"larger than {limit} bytes" in told.message) == ("refused", True)
+                assert await h.contents() == [content(b"x" * limit)]
+
+        run(main())
+
+    def test_what_the_group_says_counts_from_the_next_payload_on(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                assert await device.tell(b"1") == STORED
+                await h.say({"category": "plant"}, **PARSED)
+                assert await device.tell(b'{"t":1}') == STORED
+                await h.say({"enabled": False})
+                # Who may not store may not be known to come in frames either; a new connection is as good.
+                async with await self.device(door.endpoint) as other:
+                    assert (await other.tell(b"2")).outcome == "refused"
+                assert [entry.category for entry in await h.entries()] == [None, "plant"]
+
+        run(main())
 
 
 class EmptyMessageSuite(IngestSuite):
@@ -240,3 +328,60 @@ class EmptyMessageSuite(IngestSuite):
                 assert await h.contents() == []
 
         run(main(), loop)
+
+
+class BoundedSuite(IngestSuite):
+    """A door of a protocol that says where a message ends, however TCP cuts it."""
+
+    @abstractmethod
+    async def device(self, endpoint: Endpoint, source: str | None = None) -> BoundedDevice:
+        """See `IngestSuite`."""
+
+    def test_a_message_may_be_split_at_every_byte(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                cuts = range(1, len(device.message(b"whole")))
+                for cut in cuts:
+                    message = device.message(b"whole")
+                    await device.write(message[:cut])
+                    await asyncio.sleep(0.001)
+                    await device.write(message[cut:])
+                    assert await device.told() == STORED
+                assert await h.contents() == [content(b"whole")] * len(cuts)
+
+        run(main())
+
+    def test_messages_may_come_joined(self, loop: str) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                bodies = [b"1", b"2", b"3"]
+                await device.write(b"".join([device.message(body) for body in bodies]))
+                assert [await device.told() for _ in bodies] == [STORED] * 3
+                assert await h.contents() == [content(body) for body in bodies]
+
+        run(main(), loop)
+
+    def test_of_a_message_that_ends_early_nothing_is_stored(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door:
+                async with await self.device(door.endpoint) as device:
+                    cuts = {*range(1, len(device.message(b"never")), 7), len(device.message(b"never")) - 1}
+                for cut in sorted(cuts):
+                    async with await self.device(door.endpoint) as device:
+                        await device.write(device.message(b"never")[:cut])
+                        await device.end()
+                async with await self.device(door.endpoint) as device:
+                    assert await device.tell(b"whole") == STORED
+                assert await h.contents() == [content(b"whole")]
+
+        run(main())
+
+    def test_what_came_before_a_message_that_ends_early_is_stored_and_confirmed(self) -> None:
+        async def main() -> None:
+            async with house() as h, self.door(h) as door, await self.device(door.endpoint) as device:
+                await device.write(device.message(b"whole") + device.message(b"never")[:-1])
+                assert await device.told() == STORED
+                await device.end()
+                assert await h.contents() == [content(b"whole")]
+
+        run(main())

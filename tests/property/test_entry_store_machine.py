@@ -43,10 +43,13 @@ from minori.storage.rocksdb.recent import RUN_OVERHEAD, Recent
 from minori.storage.rocksdb.tail import Tails
 
 T = TypeVar("T")
-Placed = asyncio.Future[Written]
+Placed = asyncio.Future[tuple[Written, ...]]
 
 MOST_WAITING = 6
 """How many writes may wait, and how many resources are remembered: few, so that some are forgotten."""
+
+LARGEST_CALL = 9
+"""How many writes one call brings at most: more than may wait."""
 
 OPERATORS = ("OP1", "OP10")
 TYPES = (ResourceType.DEVICE, ResourceType.SUBSCRIBER)
@@ -108,12 +111,16 @@ class EntryStores(RuleBasedStateMachine):
         # Small, so that rows are forgotten and whole resources too.
         recent = Recent(kept=8 * RUN_OVERHEAD, largest_run=RUN_OVERHEAD + 600)
         commit = GroupCommit(database, options, asyncio.get_running_loop(), recent.written)
-        return RocksDBEntryStore(database, commit, Tails(MOST_WAITING), recent)
+        return RocksDBEntryStore(database, commit, Tails(LARGEST_CALL), recent)
 
     async def settled(self) -> None:
         for rocks, memory in self.waiting:
             assert await rocks == await memory
         self.waiting.clear()
+
+    async def make_room(self, writes: int) -> None:
+        if self.rocks.status().waiting + writes > MOST_WAITING:
+            await self.settled()
 
     def both(self, ask: Callable[[EntryStore], Coroutine[Any, Any, T]]) -> tuple[T, T]:
         async def asked() -> tuple[T, T]:
@@ -148,9 +155,16 @@ class EntryStores(RuleBasedStateMachine):
     @rule(burst=st.lists(writes, min_size=1, max_size=MOST_WAITING))
     def put(self, burst: list[EntryWrite]) -> None:
         async def put() -> None:
-            if len(self.waiting) + len(burst) > MOST_WAITING:
-                await self.settled()
+            await self.make_room(len(burst))
             self.waiting += [(self.rocks.put(write), self.memory.put(write)) for write in burst]
+
+        self.run(put())
+
+    @rule(call=st.lists(writes, min_size=2, max_size=LARGEST_CALL))
+    def put_together(self, call: list[EntryWrite]) -> None:
+        async def put() -> None:
+            await self.make_room(len(call))
+            self.waiting.append((self.rocks.put(*call), self.memory.put(*call)))
 
         self.run(put())
 
@@ -161,8 +175,7 @@ class EntryStores(RuleBasedStateMachine):
     @rule(resource=resources, time=times)
     def delete(self, resource: Resource, time: int) -> None:
         async def delete() -> None:
-            if len(self.waiting) == MOST_WAITING:
-                await self.settled()
+            await self.make_room(1)
             assert await self.rocks.delete(resource, time) == await self.memory.delete(resource, time)
 
         self.run(delete())
@@ -178,6 +191,47 @@ class EntryStores(RuleBasedStateMachine):
             assert await gone == was_there
 
         self.run(put())
+
+    @rule(resource=resources, before=times, limit=limits, after=st.none() | times)
+    def forget(self, resource: Resource, before: int, limit: int, after: int | None) -> None:
+        rocks, memory = self.both(lambda store: store.retention.forget(resource, before, limit, after))
+        assert rocks == memory
+
+    @rule(before=times, limit=limits, call=st.lists(writes, min_size=1, max_size=3))
+    def put_while_others_are_forgotten(self, before: int, limit: int, call: list[EntryWrite]) -> None:
+        async def put() -> None:
+            await self.settled()
+            resource = call[0].entry.resource
+            gone = asyncio.ensure_future(self.rocks.retention.forget(resource, before, limit))
+            await asyncio.sleep(0)
+            old = await self.memory.retention.forget(resource, before, limit)
+            self.waiting.append((self.rocks.put(*call), self.memory.put(*call)))
+            assert await gone == old
+
+        self.run(put())
+
+    @rule(call=st.lists(writes, min_size=1, max_size=MOST_WAITING - 1), before=times)
+    def forget_while_others_are_put(self, call: list[EntryWrite], before: int) -> None:
+        async def forget() -> None:
+            await self.settled()
+            resource = call[0].entry.resource
+            waiting = self.rocks.put(*call)
+            await self.rocks.retention.forget(resource, before, PAGE_LIMIT)
+            assert await waiting == await self.memory.put(*call)
+            # What was on its way may have stayed; a second time leaves nothing, as one time does in memory.
+            await self.rocks.retention.forget(resource, before, PAGE_LIMIT)
+            await self.memory.retention.forget(resource, before, PAGE_LIMIT)
+
+        self.run(forget())
+
+    @rule(after=st.none() | resources, limit=limits)
+    def walk_resources(self, after: Resource | None, limit: int) -> None:
+        rocks, memory = self.both(lambda store: store.retention.resources(after, limit))
+        assert rocks == memory
+
+    @rule()
+    def release(self) -> None:
+        self.run(self.rocks.retention.release())
 
     @rule(resource=resources, descending=st.booleans())
     def delete_an_end(self, *, resource: Resource, descending: bool) -> None:

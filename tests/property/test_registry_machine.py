@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from minori.codec.harvestoptions import read_options
 from minori.errors import Refused
 from minori.model.registry import Device, Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
@@ -196,7 +197,7 @@ class Machine(RuleBasedStateMachine):
                 continue
             options = group[1].configuration["SoracomHarvest"]
             if options.get("enabled"):
-                return Sender(Resource(owner, ResourceType.SUBSCRIBER, imsi), options.get("category"))
+                return Sender(Resource(owner, ResourceType.SUBSCRIBER, imsi), read_options(group[1].configuration))
         return None
 
 

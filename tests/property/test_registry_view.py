@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minori.codec.harvestoptions import read_options
 from minori.errors import Refused
 from minori.model.registry import Group, Session, Sim, SimStatus
 from minori.model.resource import Resource, ResourceType
@@ -78,7 +79,9 @@ async def naive(catalog: MemoryCatalog, address: str) -> Sender | None:
         for group in groups:
             options = group.configuration["SoracomHarvest"]
             if group.group_id == sim.group_id and options.get("enabled"):
-                return Sender(Resource(sim.account, ResourceType.SUBSCRIBER, sim.imsi), options.get("category"))
+                return Sender(
+                    Resource(sim.account, ResourceType.SUBSCRIBER, sim.imsi), read_options(group.configuration)
+                )
     return None
 
 

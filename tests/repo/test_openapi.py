@@ -10,7 +10,7 @@ import minori
 from minori.api import description, pages, reference
 from minori.api.answers import ERRORS
 from minori.api.routes import ROUTES
-from repo import served_groups, served_people, served_sims
+from repo import served_groups, served_logs, served_people, served_sims
 
 TYPES = ["Subscriber", "LoraDevice", "Sim", "SigfoxDevice", "Device", "SoraCam"]
 INTEGER: dict[str, Any] = {"type": "integer"}
@@ -39,6 +39,23 @@ DIRECTORY = ("path", "path", True, {"type": "string", "default": "/"})
 FILES = (
     ("limit", "query", False, {"type": "integer", "default": 10}),
     ("last_evaluated_key", "query", False, STRING),
+)
+PUBLISHED = tuple(
+    (name, place, False, STRING)
+    for name, place in (("device_secret", "query"), ("x-device-secret", "header"), ("x-soracom-timestamp", "header"))
+)
+BEAM = tuple(
+    (f"x-soracom-{name}", "header", False, STRING)
+    for name in (
+        "imsi",
+        "sim-id",
+        "lora-device-id",
+        "sigfox-device-id",
+        "device-id",
+        "timestamp",
+        "signature",
+        "signature-version",
+    )
 )
 EXPORT_MODE = ("export_mode", "query", False, {"type": "string", "enum": ["async", "sync"], "default": "sync"})
 SECONDS = {"type": "integer", "minimum": 0, "maximum": 253402300799}
@@ -231,12 +248,81 @@ SERVED: list[tuple[str, str, str, tuple[Any, ...], str]] = [
     *served_people.SERVED,
     *served_groups.SERVED,
     *served_sims.SERVED,
+    *served_logs.SERVED,
+    ("publish", "post", "/devices/{device_id}/publish", (path_id("device_id"), *PUBLISHED), "201 400 401 405 413 503"),
+    (
+        "publishToPath",
+        "post",
+        "/devices/{device_id}/publish/{name}",
+        (path_id("device_id"), path_id("name"), *PUBLISHED),
+        "201 400 401 405 413 503",
+    ),
+    ("listBeamKeys", "get", "/minori/beam_keys", (), "200 401 405"),
+    ("addBeamKey", "post", "/minori/beam_keys", (), "201 400 401 405 413 503 507"),
+    (
+        "removeBeamKey",
+        "delete",
+        "/minori/beam_keys/{beam_key_id}",
+        (path_id("beam_key_id"),),
+        "204 401 404 405 503 507",
+    ),
+    ("listIngestTokens", "get", "/minori/ingest_tokens", (), "200 401 405"),
+    ("addIngestToken", "post", "/minori/ingest_tokens", (), "201 400 401 405 413 503 507"),
+    (
+        "removeIngestToken",
+        "delete",
+        "/minori/ingest_tokens/{ingest_token_id}",
+        (path_id("ingest_token_id"),),
+        "204 401 404 405 503 507",
+    ),
+    (
+        "ingestBeam",
+        "post",
+        "/ingest/{operator_id}/beam",
+        (path_id("operator_id"), *BEAM),
+        "201 400 401 404 405 413 503",
+    ),
+    (
+        "ingestChirpStack",
+        "post",
+        "/ingest/{operator_id}/chirpstack",
+        (path_id("operator_id"), ("event", "query", False, STRING)),
+        "201 204 400 401 404 405 413 503",
+    ),
+    (
+        "ingestTheThingsStack",
+        "post",
+        "/ingest/{operator_id}/tts",
+        (path_id("operator_id"),),
+        "201 204 400 401 404 405 413 503",
+    ),
+    (
+        "ingestSigfox",
+        "post",
+        "/ingest/{operator_id}/sigfox",
+        (path_id("operator_id"),),
+        "201 204 400 401 404 405 413 503",
+    ),
+    ("tryBinaryParser", "post", "/minori/binary_parser/try", (), "200 400 401 405 413"),
     ("getHealth", "get", "/healthz", (), "200 405 503"),
     ("getMetrics", "get", "/metrics", (), "200 405"),
     ("getOpenApiDocument", "get", "/openapi.json", (), "200 405"),
     ("getDocsPage", "get", "/docs", (), "200 405"),
 ]
-OPEN = {"auth", "downloadFile", "getHealth", "getMetrics", "getOpenApiDocument", "getDocsPage"} | served_people.OPEN
+BY_TOKEN = {"ingestChirpStack", "ingestTheThingsStack", "ingestSigfox"}
+"""Operations that need an ingest token instead of a login."""
+
+OPEN = {
+    "auth",
+    "ingestBeam",
+    "publish",
+    "publishToPath",
+    "downloadFile",
+    "getHealth",
+    "getMetrics",
+    "getOpenApiDocument",
+    "getDocsPage",
+} | served_people.OPEN
 PAGED = {each[0] for each in SERVED if any(parameter[0] == "last_evaluated_key" for parameter in each[3])}
 
 DOCUMENT = description.read()
@@ -294,7 +380,8 @@ def test_parameters_are_the_specs(operation_id: str, parameters: tuple[Any, ...]
 
 @pytest.mark.parametrize(("operation_id", "answers"), [(each[0], each[4]) for each in SERVED])
 def test_answers_are_the_specs_and_those_that_any_call_can_meet(operation_id: str, answers: str) -> None:
-    forbidden = {"403"} if named(operation_id)["security"] and operation_id != "logout" else set()
+    is_open = operation_id in OPEN | BY_TOKEN | {"logout"}
+    forbidden = set() if is_open else {"403"}
     assert set(named(operation_id)["responses"]) == {*answers.split(), *forbidden}
 
 
@@ -312,8 +399,11 @@ def test_only_the_old_list_of_resources_is_deprecated() -> None:
 
 def test_both_headers_are_asked_for_except_at_login_and_outside_v1() -> None:
     asked = {each["operationId"]: each["security"] for _, _, each, _ in operations()}
-    assert asked == {name: [] if name in OPEN else [{"api_key": [], "api_token": []}] for name in asked}
-    assert {(each["name"], each["in"]) for each in DOCUMENT["components"]["securitySchemes"].values()} == {
+    pair: list[Any] = [{"api_key": [], "api_token": []}]
+    token: list[Any] = [{"ingest_token": []}]
+    assert asked == {name: [] if name in OPEN else token if name in BY_TOKEN else pair for name in asked}
+    schemes = DOCUMENT["components"]["securitySchemes"].values()
+    assert {(each["name"], each["in"]) for each in schemes if each["type"] == "apiKey"} == {
         ("X-Soracom-API-Key", "header"),
         ("X-Soracom-Token", "header"),
     }
@@ -322,7 +412,8 @@ def test_both_headers_are_asked_for_except_at_login_and_outside_v1() -> None:
 def test_only_the_server_s_own_paths_are_outside_v1() -> None:
     assert DOCUMENT["servers"][0]["url"] == "/v1"
     outside = {path for path, _, _, item in operations() if item.get("servers", [{}])[0].get("url") == "/"}
-    assert outside == {"/downloads/{signed}/{filename}", "/healthz", "/metrics", "/openapi.json", "/docs"}
+    fed = {f"/ingest/{{operator_id}}/{feeder}" for feeder in ("beam", "chirpstack", "tts", "sigfox")}
+    assert outside == fed | {"/downloads/{signed}/{filename}", "/healthz", "/metrics", "/openapi.json", "/docs"}
 
 
 def test_paged_answers_and_no_others_carry_the_paging_headers() -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
-from minori.api.routes import ROUTES, OpenRoute
+from minori.api.operation import OpenRoute
+from minori.api.routes import ROUTES
 from people import Caller, document, root
 from serving import Server
 from wire.asking import Reply, connect, head, read
@@ -48,12 +49,19 @@ class Furnished:
         assert first.ask("POST", f"/operators/OP/users/{MARK}/mfa").status == 200
         assert first.ask("PUT", f"/operators/OP/users/{MARK}/trust_policy", {"trustPolicy": TRUST}).status == 204
         assert first.ask("POST", f"/operators/OP/roles/{MARK}", {"permission": document()}).status == 200
+        beam_key = made(first.ask("POST", "/minori/beam_keys", {"description": MARK}))["beamKeyId"]
+        token = made(first.ask("POST", "/minori/ingest_tokens", {"description": MARK}))["ingestTokenId"]
+        with connect(self.server.door_http) as door:
+            door.sendall(head("POST", "/", {}, MARK.encode() * 100))
+            assert read(door).status == 413
         tags = [{"tagName": "name", "tagValue": MARK}]
         assert first.ask("PUT", f"/sims/{SIM_ID}/tags", tags).status == 200
         return {
             "group_id": group,
             "device_id": device,
             "auth_key_id": key,
+            "beam_key_id": beam_key,
+            "ingest_token_id": token,
             "exported_file_id": export,
             "user_name": MARK,
             "role_id": MARK,

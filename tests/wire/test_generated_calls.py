@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from minori.api.routes import ROUTES, AnyRoute
+from minori.api.operation import AnyRoute
+from minori.api.routes import ROUTES
 from people import Caller, document, root
 from serving import Server
 from wire.test_schemathesis import OF_DATA, OF_ONE_ANSWER, succeeded

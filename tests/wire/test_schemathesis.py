@@ -39,7 +39,8 @@ LEFT_OUT = ("negative_data_rejection", "positive_data_acceptance")
 time of the right type need not be one there is."""
 
 OF_DATA = re.compile(
-    r"^/(data|files|stats|bills|payment_statements|downloads|healthz|metrics|openapi|docs)|/data(/|$)|/export$"
+    r"^/(data|files|stats|bills|payment_statements|downloads|logs|minori/unknown_senders|healthz|metrics|openapi|docs)"
+    r"|/data(/|$)|/export$"
 )
 """Paths of data, files, exports and pages; `test_generated_calls` has what people and devices are managed with."""
 

@@ -53,7 +53,7 @@ def test_credentials_of_another_catalog_are_set_aside_and_not_lost(own_server: S
 
 
 def test_a_disk_that_hangs_does_not_hold_up_a_stop(tmp_path: Path) -> None:
-    program = "import time, minori.app, minori.storage.rocksdb.log as log; minori.app.STOP_SECONDS = 0.5; "
+    program = "import time, minori.app.run, minori.storage.rocksdb.log as log; minori.app.run.STOP_SECONDS = 0.5; "
     program += "log.SyncTask.run = lambda task: time.sleep(60); from minori.cli.main import main; main()"
     flags = [f"--{name}=127.0.0.1:0" for name in LISTENERS]
     command = [sys.executable, "-c", program, "serve", "--demo", f"--data-dir={tmp_path / 'data'}", *flags]
@@ -108,7 +108,9 @@ def test_metrics_count_what_came_in_and_what_did_not(own_server: Server) -> None
     assert 'minori_entries_accepted_total{door="http"} 1.0' in lines
     assert 'minori_payloads_refused_total{door="http",reason="EmptyPayload"} 1.0' in lines
     assert 'minori_api_requests_total{operation="listSubscribers",status="401"} 1.0' in lines
-    assert "minori_commit_entries_count 1.0" in lines
+    (commits,) = [float(line.split()[1]) for line in lines if line.startswith("minori_commit_entries_count ")]
+    # The sweep of what is too old notes the time in a commit of its own.
+    assert 1 <= commits <= 2
 
 
 def test_the_api_page_loads_nothing_from_elsewhere_and_runs_nothing(server: Server) -> None:

@@ -15,6 +15,7 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.TokenExpired: (400, "MNR0003"),
     errors.PayloadTooLarge: (413, "MNR0004"),
     errors.UnknownSender: (400, "MNR0005"),
+    errors.UnknownDevice: (400, "MNR0056"),
     errors.SimInactive: (400, "MNR0040"),
     errors.NoGroup: (400, "MNR0006"),
     errors.HarvestDisabled: (400, "MNR0007"),
@@ -43,6 +44,12 @@ ERRORS: dict[type[errors.Error], tuple[int, str]] = {
     errors.NameTaken: (400, "MNR0031"),
     errors.LimitReached: (400, "MNR0032"),
     errors.RoleInUse: (400, "MNR0033"),
+    errors.InvalidTime: (400, "MNR0050"),
+    errors.InvalidBatch: (400, "MNR0051"),
+    errors.BeamRejected: (401, "MNR0052"),
+    errors.InvalidFormat: (400, "MNR0053"),
+    errors.InvalidHexadecimal: (400, "MNR0054"),
+    errors.PayloadUnfit: (400, "MNR0055"),
     errors.FactorNeeded: (401, "MNR0041"),
     errors.FactorUnfit: (400, "MNR0042"),
     errors.ResetRefused: (403, "MNR0043"),
@@ -67,6 +74,7 @@ KEPT = (
     *("tag_name", "tag_value", "tag_value_match_mode"),
     *("status_filter", "speed_class_filter", "serial_number_filter"),
     *("api_kind", "from_epoch_ms", "to_epoch_ms"),
+    *("service", "resource_id"),
     *("group", "session_status", "search_type", *SOUGHT),
 )
 """Conditions of a request that the link to the next page carries on."""

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import structlog
 
-from minori.api import downloads, routes
+from minori.api import downloads, ingest, routes
 from minori.api.answers import INTERNAL, REFUSED, error_answer, error_body
 from minori.api.auth import API_KEY, TOKEN, context
+from minori.api.operation import AnyRoute, OpenRoute, ReadRoute
 from minori.api.services import Services
 from minori.api.site import Site
 from minori.errors import Error, MethodNotAllowed, NotFound
@@ -87,6 +88,9 @@ class Api(Application):
             elif path.startswith(downloads.PREFIX):
                 operation, path_logged = "downloadFile", downloads.PREFIX
                 answer = await self._download(request, path)
+            elif path.startswith(ingest.PREFIX):
+                operation = "ingest"
+                answer = await ingest.ingest(self._services, request, path)
             else:
                 operation = "page"
                 answer = self._page(request.method, path)
@@ -108,8 +112,8 @@ class Api(Application):
         """See `Application.refusal`."""
         return error_body(*REFUSED[status])
 
-    async def _operate(self, route: routes.AnyRoute, request: Request) -> Answer:
-        if isinstance(route, routes.OpenRoute):
+    async def _operate(self, route: AnyRoute, request: Request) -> Answer:
+        if isinstance(route, OpenRoute):
             return await route.handler(self._services, request)
         principal = self._services.access.authenticate(request.header(API_KEY), request.header(TOKEN))
         request.caller = principal
@@ -160,4 +164,4 @@ def _waits(path: str) -> bool:
         route, _ = routes.find("GET", path[len(API) :])
     except Error:
         return False
-    return not isinstance(route, routes.ReadRoute)
+    return not isinstance(route, ReadRoute)

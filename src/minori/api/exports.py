@@ -108,11 +108,11 @@ async def _export(
 
 
 def _url(services: Services, request: Request, job: ExportJob) -> str:
-    """The link to an exported file: absolute, under the name that the client has for this server (our choice).
+    """The link to an exported file: absolute, as the client has come and by its name for this server (our choice).
 
     Without a usable `Host` it is path-absolute.
     """
     seconds = services.export_settings.link_seconds
     link = downloads.link(services.links, job.blob_id or "", job.filename, seconds)
     host = request.header(b"host") or ""
-    return f"http://{host}{link}" if _host(host) else link
+    return f"{request.scheme}://{host}{link}" if _host(host) else link

@@ -5,8 +5,8 @@ parameter (our choice). Fixed words come before parameters (R7). What answers GE
 The path of a file is the rest of the path, and there `%2F` is a slash (R4).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -16,10 +16,14 @@ from minori.api import (
     data,
     devices,
     exports,
+    feeders,
     files,
     groups,
+    logs,
     operators,
     parameters,
+    parser,
+    publish,
     roles,
     sessions,
     sims,
@@ -28,56 +32,11 @@ from minori.api import (
     users,
 )
 from minori.api.devices import CAMERA, INVENTORY, LORA, SIGFOX
-from minori.api.services import Services
+from minori.api.operation import AnyRoute, OpenRoute, ReadRoute, Route
 from minori.api.sims import SIM
 from minori.api.subscribers import SUBSCRIBER
 from minori.codec.filepath import parse_path
-from minori.codec.permission.names import permission_name
 from minori.errors import MethodNotAllowed, NotFound
-from minori.http.exchange import Answer, Call, Request
-
-Handler = Callable[[Services, Call], Awaitable[Answer]]
-OpenHandler = Callable[[Services, Request], Awaitable[Answer]]
-
-
-class Operation(Struct, frozen=True, dict=True):
-    """One operation. `name` is its tag and its id, as the description has them: `DataEntry:getDataEntries`.
-
-    `template` is the path after `/v1`, parameters in braces.
-    """
-
-    method: str
-    template: str
-    name: str
-
-    @cached_property
-    def operation(self) -> str:
-        """Its id."""
-        return self.name.partition(":")[2]
-
-    @cached_property
-    def permission(self) -> str:
-        """What a SAM user needs to call it: its name, or the other one that some have for that (documented)."""
-        return permission_name(*self.name.split(":"))
-
-
-class Route(Operation, frozen=True):
-    """One operation, which needs key and token (our choice)."""
-
-    handler: Handler
-
-
-class ReadRoute(Route, frozen=True):
-    """A read of data entries, which one machine answers without waiting."""
-
-
-class OpenRoute(Operation, frozen=True):
-    """One operation that proves its caller by itself, and asks by itself what he may do."""
-
-    handler: OpenHandler
-
-
-AnyRoute = Route | OpenRoute
 
 OPERATOR = "/operators/{operator_id}"
 USER = "/operators/{operator_id}/users/{user_name}"
@@ -219,6 +178,8 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route("POST", "/devices/{device_id}/unset_group", "Device:unsetDeviceGroup", INVENTORY.unset_group),
     Route("PUT", "/devices/{device_id}/tags", "Device:putDeviceTags", INVENTORY.put_tags),
     Route("DELETE", "/devices/{device_id}/tags/{tag_name}", "Device:deleteDeviceTag", INVENTORY.delete_tag),
+    OpenRoute("POST", "/devices/{device_id}/publish", "Device:publish", publish.publish),
+    OpenRoute("POST", "/devices/{device_id}/publish/{name}", "Device:publishToPath", publish.publish),
     Route("GET", "/lora_devices", "LoraDevice:listLoraDevices", LORA.list_devices),
     Route("GET", "/lora_devices/{device_id}", "LoraDevice:getLoraDevice", LORA.get),
     Route("POST", "/lora_devices/{device_id}/register", "LoraDevice:registerLoraDevice", LORA.register),
@@ -259,6 +220,8 @@ ROUTES: tuple[AnyRoute, ...] = (
         data.update_camera_entry,
     ),
     Route("GET", "/audit_logs/api", "AuditLog:getApiAuditLogs", audit.get_api_audit_logs),
+    Route("GET", "/logs", "Log:getLogs", logs.get_logs),
+    Route("GET", "/minori/unknown_senders", "Sender:listUnknownSenders", logs.list_unknown_senders),
     Route("GET", "/groups", "Group:listGroups", groups.list_groups),
     Route("POST", "/groups", "Group:createGroup", groups.create_group),
     Route("GET", GROUP, "Group:getGroup", groups.get_group),
@@ -269,10 +232,22 @@ ROUTES: tuple[AnyRoute, ...] = (
     Route("GET", f"{GROUP}/subscribers", "Group:listSubscribersInGroup", groups.list_subscribers),
     Route("PUT", f"{GROUP}/tags", "Group:putGroupTags", groups.put_tags),
     Route("DELETE", f"{GROUP}/tags/{{tag_name}}", "Group:deleteGroupTag", groups.delete_tag),
+    Route("GET", "/minori/beam_keys", "BeamKey:listBeamKeys", feeders.list_beam_keys),
+    Route("POST", "/minori/beam_keys", "BeamKey:addBeamKey", feeders.add_beam_key),
+    Route("DELETE", "/minori/beam_keys/{beam_key_id}", "BeamKey:removeBeamKey", feeders.remove_beam_key),
+    Route("GET", "/minori/ingest_tokens", "IngestToken:listIngestTokens", feeders.list_ingest_tokens),
+    Route("POST", "/minori/ingest_tokens", "IngestToken:addIngestToken", feeders.add_ingest_token),
+    Route(
+        "DELETE",
+        "/minori/ingest_tokens/{ingest_token_id}",
+        "IngestToken:removeIngestToken",
+        feeders.remove_ingest_token,
+    ),
     Route("GET", "/minori/sessions", "Session:listSessions", sessions.list_sessions),
     Route("GET", SESSION, "Session:getSession", sessions.get_session),
     Route("PUT", SESSION, "Session:putSession", sessions.put_session),
     Route("DELETE", SESSION, "Session:deleteSession", sessions.delete_session),
+    Route("POST", "/minori/binary_parser/try", "BinaryParser:tryBinaryParser", parser.try_binary_parser),
     Route("POST", "/data/exports", "DataEntry:exportDataEntries", exports.export_data_entries),
     Route("POST", "/subscribers/export", "Subscriber:exportSubscribers", exports.export_subscribers),
     Route("POST", "/stats/air/operators/{operator_id}/export", "Stats:exportAirStats", exports.export_air_statistics),

@@ -9,15 +9,18 @@ from minori.service.audit import AuditService
 from minori.service.data import DataService
 from minori.service.devices import DeviceService
 from minori.service.exports import ExportService
+from minori.service.feeders import FeederService
 from minori.service.files import FileService
 from minori.service.groups import GroupService
 from minori.service.ingest import IngestService
 from minori.service.links import Downloads, Links
 from minori.service.people import People
+from minori.service.refusals import Refusals
 from minori.service.registry import Registry
 from minori.service.sessions import SessionService
 from minori.service.sims import SimService
 from minori.service.statistics import StatisticsService
+from minori.service.vouched import VouchedSenders
 
 
 class Services(Struct, frozen=True):
@@ -41,4 +44,8 @@ class Services(Struct, frozen=True):
     devices: DeviceService
     groups: GroupService
     sessions: SessionService
+    vouched: VouchedSenders
+    feeders: FeederService
+    beam_window_seconds: int
     audit: AuditService
+    refusals: Refusals

@@ -68,7 +68,7 @@ def doctor(config: str | None, data_dir: str | None, *, as_json: bool, sizes_onl
     """Tell whether what a server keeps is whole.
 
     Every file and export is compared with its bytes (size and MD5), the bytes with the files, every directory
-    with what is in it. The databases of the catalog and the audit log, and the entry store, are looked at, too.
+    with what is in it. The databases of the catalog and of both logs, and the entry store, are looked at, too.
     """
     report = asyncio.run(_examine(settings_of(config, data_dir), hashes=not sizes_only))
     click.echo(msgspec.json.encode(report).decode() if as_json else _text(report))
@@ -89,7 +89,8 @@ async def _examine(settings: Settings, *, hashes: bool) -> Report:
     except Error as error:
         report.entries = "damaged"
         report.add(Finding("entries", error.message, "put the entry store back from a backup"))
-    await _look_at_audit_log(beside.audit_flaws, report)
+    await _look_at_log("audit log", "audit", beside.audit_flaws, report)
+    await _look_at_log("log of refusals", "refusals", beside.refusals_flaws, report)
     try:
         async with beside.files() as (catalog, blobs):
             examination = Examination(catalog, blobs, _milliseconds, report.add, hashes=hashes)
@@ -104,15 +105,13 @@ async def _examine(settings: Settings, *, hashes: bool) -> Report:
     return report
 
 
-async def _look_at_audit_log(flaws: Callable[[], Awaitable[Sequence[str]]], report: Report) -> None:
+async def _look_at_log(noun: str, kind: str, flaws: Callable[[], Awaitable[Sequence[str]]], report: Report) -> None:
     try:
-        found = [f"The audit log is damaged: {flaw}" for flaw in await flaws()]
+        found = [f"The {noun} is damaged: {flaw}" for flaw in await flaws()]
     except Error as error:
         found = [error.message]
     for message in found:
-        report.add(
-            Finding("audit", message, "stop the server and put the audit log back from a backup, or move it away")
-        )
+        report.add(Finding(kind, message, f"stop the server and put the {noun} back from a backup, or move it away"))
 
 
 async def _look(examination: Examination) -> None:

@@ -4,12 +4,16 @@ import click
 
 from minori import __version__
 from minori.cli.doctor import doctor
+from minori.cli.feeders import beam_key, ingest_token
 from minori.cli.files import files
+from minori.cli.logs import logs
 from minori.cli.operator import operator
+from minori.cli.parse import parse
 from minori.cli.serve import serve
 from minori.cli.session import session
 from minori.cli.settings import settings
 from minori.cli.sim import sim
+from minori.cli.simulate import simulate
 from minori.errors import Error, SettingsInvalid
 
 
@@ -54,7 +58,12 @@ cli.add_command(files)
 cli.add_command(operator)
 cli.add_command(session)
 cli.add_command(sim)
+cli.add_command(beam_key)
+cli.add_command(ingest_token)
+cli.add_command(logs)
 cli.add_command(doctor)
+cli.add_command(parse)
+cli.add_command(simulate)
 
 
 def main() -> None:

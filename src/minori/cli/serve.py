@@ -15,6 +15,8 @@ Examples:
       a server for a first look; its data is in ./minori-data
   minori serve --data-dir /var/lib/minori --door-http 0.0.0.0:80
       devices on every network may send over HTTP; the API stays on this machine
+  minori serve --api 0.0.0.0:443 --tls-cert chain.pem --tls-key key.pem
+      the API over HTTPS for every network; SIGHUP reads the certificate anew
   minori serve --config minori.toml --api 127.0.0.1:0
       settings from a file, and any free port for the API
 
@@ -48,6 +50,10 @@ def _option(key: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @_option("door_http")
 @_option("door_stream")
 @_option("door_unified")
+@_option("door_beam")
+@_option("door_https")
+@_option("tls_cert")
+@_option("tls_key")
 @_option("coverage")
 @_option("demo")
 def serve(config: str | None, **flags: str | bool | None) -> None:

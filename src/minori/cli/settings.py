@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from minori.config.load import load
+from minori.config.mqtt import shown_broker
 from minori.config.settings import REFERENCE, SECTIONS, Setting, Settings, Value
 
 _INTRODUCTION = """\
@@ -62,7 +63,7 @@ def _listing(effective: Settings) -> str:
 def _value(effective: Settings, setting: Setting) -> Value:
     holder = getattr(effective, setting.section) if setting.section else effective
     value: Value = getattr(holder, setting.name)
-    return value
+    return shown_broker(str(value)) if setting.form == "BROKER" else value
 
 
 def _written(value: Value) -> str:

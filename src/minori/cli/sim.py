@@ -10,14 +10,12 @@ from typing import IO, NoReturn
 import click
 import msgspec
 
+from minori.cli.accounts import Owner, account_named, of_an_account
 from minori.cli.stores import of_a_server, progress_bar, settings_of
 from minori.codec.sim import sim_members
 from minori.codec.simtable import parse_sims
 from minori.config.settings import Settings
-from minori.errors import InvalidParameter
-from minori.model.account import Coverage, account_of
-from minori.model.registry import Operator, Sim
-from minori.service.operators import find_operator
+from minori.model.registry import Sim
 from minori.service.sim_import import Plan, carry_out, plan
 from minori.storage.base import Catalog
 
@@ -27,8 +25,6 @@ FLAWS = 20
 PAGE = 500
 """SIMs that are listed at a time."""
 
-Owner = tuple[str | None, Coverage]
-"""Whose SIMs: an operator by id or e-mail, `None` for the only one, and the coverage."""
 
 _IMPORT = """\b
 Examples:
@@ -66,16 +62,6 @@ def sim() -> None:
     """
 
 
-_operator = click.option(
-    "--operator", "named", metavar="ID|EMAIL", help="Whose SIMs. Not needed where there is one operator."
-)
-_coverage = click.option(
-    "--coverage",
-    type=click.Choice([each.value for each in Coverage]),
-    default=Coverage.JAPAN.value,
-    show_default=True,
-    help="The coverage that the SIMs are in.",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -84,31 +70,23 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     "file", metavar="FILE.csv", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 )
 @click.option("--dry-run", is_flag=True, help="Only look at the file, and say what would become of it.")
-@_operator
-@_coverage
+@of_an_account
 @of_a_server
 @_json
 def importing(
-    file: Path,
-    named: str | None,
-    coverage: str,
-    config: str | None,
-    data_dir: str | None,
-    *,
-    dry_run: bool,
-    as_json: bool,
+    file: Path, owner: Owner, config: str | None, data_dir: str | None, *, dry_run: bool, as_json: bool
 ) -> NoReturn:
     """Register the SIMs in a table."""
     settings = settings_of(config, data_dir)
     with click.open_file(str(file), encoding="utf-8-sig") as table:
-        done = asyncio.run(_import(settings, table, (named, Coverage(coverage)), is_real=not dry_run))
+        done = asyncio.run(_import(settings, table, owner, is_real=not dry_run))
     click.echo(_report(done, dry_run=dry_run, as_json=as_json))
     raise SystemExit(1 if done.flaws else 0)
 
 
 async def _import(settings: Settings, table: IO[str], owner: Owner, *, is_real: bool) -> Plan:
     async with _catalog(settings) as catalog:
-        account = await _account(catalog, *owner)
+        account = await account_named(catalog, *owner)
         planned = await plan(catalog, account, parse_sims(table), time.time_ns() // 1_000_000)
         for flaw in planned.flaws[:FLAWS]:
             column = f", column {flaw.column}" if flaw.column else ""
@@ -132,18 +110,17 @@ def _report(done: Plan, *, dry_run: bool, as_json: bool) -> str:
 
 
 @sim.command("list", epilog=_LIST)
-@_operator
-@_coverage
+@of_an_account
 @of_a_server
 @_json
-def listing(named: str | None, coverage: str, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
+def listing(owner: Owner, config: str | None, data_dir: str | None, *, as_json: bool) -> None:
     """List the SIMs of an operator: SIM id, IMSI, status, group, name."""
-    asyncio.run(_list(settings_of(config, data_dir), (named, Coverage(coverage)), as_json=as_json))
+    asyncio.run(_list(settings_of(config, data_dir), owner, as_json=as_json))
 
 
 async def _list(settings: Settings, owner: Owner, *, as_json: bool) -> None:
     async with _catalog(settings) as catalog:
-        account = await _account(catalog, *owner)
+        account = await account_named(catalog, *owner)
         before = b"["
         async for page in _pages(catalog, account):
             if as_json:
@@ -164,19 +141,6 @@ async def _pages(catalog: Catalog, account: str) -> AsyncIterator[Sequence[Sim]]
 
 def _line(one: Sim) -> str:
     return f"{one.sim_id:<22}  {one.imsi:<15}  {one.status:<10}  {one.group_id or '-':<36}  {one.tags.get('name', '')}"
-
-
-async def _account(catalog: Catalog, named: str | None, coverage: Coverage) -> str:
-    """The account of the operator with this id or e-mail, or of the only one.
-
-    Raises `InvalidParameter` where there are several.
-    """
-    if named is not None:
-        return account_of((await find_operator(catalog, named)).operator_id, coverage)
-    operators = await catalog.find(Operator, limit=2)
-    if len(operators) != 1:
-        raise InvalidParameter("There are several operators, or none; say which one with --operator")
-    return account_of(operators[0].operator_id, coverage)
 
 
 @asynccontextmanager

@@ -30,6 +30,10 @@ OCTETS = "application/octet-stream"
 TYPE_LENGTH = 256
 """Characters of a declared type that are looked at (our choice; registered types are far shorter)."""
 
+REMEMBERED = 1024
+REMEMBERED_CHARACTERS = 2048
+"""How many sets of names are remembered, and how long a payload is at most whose names are (our choice)."""
+
 _TEXT = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,127}\Z").match
 _HALF_PAIR = re.compile("[\ud800-\udfff]").search
 _PAYLOAD = ("payload",)
@@ -59,13 +63,36 @@ class _Kind(Enum):
 
 def classify(body: bytes, declared: str | None) -> Content:
     """What `body` is stored as, sent under the `Content-Type` `declared`, or under none."""
+    return read_text(body, declared) or wrap(body)
+
+
+def is_json(declared: str | None) -> bool:
+    """Whether a `Content-Type` says JSON."""
+    return _kind(declared)[0] is _Kind.JSON
+
+
+def unlooked(body: bytes) -> Content:
+    """JSON as it came, for who looks into it anyway; bytes that are no text as `wrap` has them."""
+    try:
+        return Content(body.decode(), JSON)
+    except UnicodeDecodeError:
+        return wrap(body)
+
+
+def wrap(body: bytes) -> Content:
+    """What bytes are stored as that are no text: `{"payload":"<base64>"}` (seen in the wild)."""
+    return Content('{"payload":"%s"}' % b64encode(body).decode(), JSON, _PAYLOAD)
+
+
+def read_text(body: bytes, declared: str | None) -> Content | None:
+    """What `body` is stored as if it is JSON or text; `None` for bytes, which are declared so or are no UTF-8."""
     kind, bare = _kind(declared)
     if kind is _Kind.BINARY:
-        return _payload(body)
+        return None
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return _payload(body)
+        return None
     if kind is _Kind.TEXT:
         return Content(text, bare)
     try:
@@ -73,7 +100,7 @@ def classify(body: bytes, declared: str | None) -> Content:
     except (ValueError, RecursionError):
         return Content(text, TEXT)
     if kind is _Kind.JSON or isinstance(value, (dict, list)):
-        return Content(text, JSON, _names(value))
+        return Content(text, JSON, attribute_names(value, text))
     return Content(text, TEXT)
 
 
@@ -106,12 +133,20 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _payload(body: bytes) -> Content:
-    return Content('{"payload":"%s"}' % b64encode(body).decode(), JSON, _PAYLOAD)
+def attribute_names(value: Any, text: str | None = None) -> tuple[str, ...]:
+    """The names of a JSON object's members, as far as they are kept; a value of another kind has none.
 
-
-def _names(value: Any) -> tuple[str, ...]:
+    What devices send has the same names again and again; those of a `text` that is short are remembered.
+    """
     if not isinstance(value, dict):
         return ()
-    names = (name for name in value if len(name) <= ATTRIBUTE_NAME_LENGTH and not _HALF_PAIR(name))
-    return tuple(names)[:ATTRIBUTE_NAMES]
+    is_short = text is not None and len(text) <= REMEMBERED_CHARACTERS
+    return (_known_names if is_short else _names)(tuple(value))
+
+
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    kept = (name for name in names if len(name) <= ATTRIBUTE_NAME_LENGTH and not _HALF_PAIR(name))
+    return tuple(kept)[:ATTRIBUTE_NAMES]
+
+
+_known_names = lru_cache(REMEMBERED)(_names)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from minori.codec.body import parse_body
 from minori.codec.entry import encode_json
-from minori.codec.exports import CATEGORY_BYTES
+from minori.codec.harvestoptions import check_option
 from minori.codec.tags import checked_tags
 from minori.errors import InvalidParameter
 from minori.model.account import operator_of
@@ -61,6 +61,7 @@ def checked_configuration(configuration: Configuration) -> Configuration:
         for key, value in options.items():
             _check_name("key", key)
             _check_depth(value)
+            check_option(namespace, key, value)
             check = _CHECKS.get((namespace, key))
             if check is not None:
                 check(f"{key} of {namespace}", value)
@@ -123,12 +124,6 @@ def _text(name: str, value: Any) -> None:
         _invalid(f"{name} must be a text without NUL, or null")
 
 
-def _category(name: str, value: Any) -> None:
-    _text(name, value)
-    if value is not None and not 1 <= len(value.encode()) <= CATEGORY_BYTES:
-        _invalid(f"{name} must have 1 to {CATEGORY_BYTES} bytes of UTF-8, or be null")
-
-
 def _directory(name: str, value: Any) -> None:
     _text(name, value)
     if value is not None and not value.startswith("/"):
@@ -140,12 +135,10 @@ def _invalid(message: str) -> NoReturn:
 
 
 _CHECKS: Mapping[tuple[str, str], Callable[[str, Any], None]] = {
-    ("SoracomHarvest", "enabled"): _flag,
-    ("SoracomHarvest", "category"): _category,
     ("SoracomHarvestFiles", "enabled"): _flag,
     ("SoracomHarvestFiles", "defaultPath"): _text,
     ("SoracomHarvestFiles", "assumedRoleId"): _text,
     ("SoracomHarvestFiles", "dataEntryEnabled"): _flag,
     ("SoracomHarvestFiles", "dataEntryPath"): _directory,
 }
-"""The options that Minori acts on."""
+"""The options of Harvest Files; `codec.harvestoptions` has the others."""

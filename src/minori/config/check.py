@@ -2,13 +2,14 @@
 
 import os.path
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from difflib import get_close_matches
 from typing import Any
 
 from minori.config.address import parse_endpoint, parse_store
-from minori.config.settings import REFERENCE, SECTIONS, Setting, Value
+from minori.config.mqtt import parse_broker, parse_topics
+from minori.config.settings import REFERENCE, SECTIONS, TEXT_LENGTH, Setting, Value
 
 _PASSWORD = re.compile(r"//.*@")
 _SHOWN = 60
@@ -36,19 +37,23 @@ def check(setting: Setting, value: Any) -> Value:
 def _text(setting: Setting, text: str) -> str:
     if setting.form == "HOST:PORT":
         return str(parse_endpoint(text))
+    if setting.form == "HOST:PORT or empty":
+        return str(parse_endpoint(text)) if text else ""
     if setting.form == "DIR":
         return _folder(text)
-    if setting.form == "STORE":
-        _check_store(setting, text)
+    if setting.form == "FILE":
+        return _folder(text, "file") if text else ""
+    if setting.form in _CHECKS:
+        _CHECKS[setting.form](setting, text)
     elif text not in setting.choices:
         near = _nearest(text, setting.choices)
         raise ValueError(f"give {setting.allowed}{f' (did you mean {near}?)' if near else ''}")
     return text
 
 
-def _folder(text: str) -> str:
+def _folder(text: str, what: str = "folder") -> str:
     if not text or "\0" in text:
-        raise ValueError("give the path of a folder")
+        raise ValueError(f"give the path of a {what}")
     path = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises where there is no home
     if path.startswith("~"):
         raise ValueError("there is no such home folder; write the path out")
@@ -60,6 +65,28 @@ def _check_store(setting: Setting, text: str) -> None:
         parse_store(text, setting.schemes)
     except ValueError as error:
         raise ValueError(f"{error}; give {setting.allowed}") from error
+
+
+def _check_broker(_: Setting, text: str) -> None:
+    if text:
+        parse_broker(text)
+
+
+def _check_topic(_: Setting, text: str) -> None:
+    parse_topics(text)
+
+
+def _check_plain(setting: Setting, text: str) -> None:
+    if len(text) > TEXT_LENGTH or not text.isprintable():
+        raise ValueError(f"give {setting.allowed}")
+
+
+_CHECKS: Mapping[str, Callable[[Setting, str], None]] = {
+    "STORE": _check_store,
+    "BROKER": _check_broker,
+    "TOPIC": _check_topic,
+    "TEXT": _check_plain,
+}
 
 
 def unknown(name: str) -> str:
@@ -76,6 +103,11 @@ def _nearest(name: str, names: Iterable[str]) -> str | None:
         if near := get_close_matches(written, names, 1):
             return near[0]
     return None
+
+
+def shown_for(setting: Setting, value: Any) -> str:
+    """A value that was given for a setting, as `shown`; of a broker's nothing, since a wrong one hides its password."""
+    return "what it was given" if setting.form == "BROKER" and isinstance(value, str) else shown(value)
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from minori.config.address import parse_endpoint
-from minori.config.check import check, shown, unknown
+from minori.config.check import check, shown, shown_for, unknown
 from minori.config.settings import BY_KEY, REFERENCE, SECTIONS, Setting, Settings, Value
 from minori.errors import SettingsInvalid
 
@@ -29,7 +29,7 @@ _TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false"
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _PLACE_IN_TOML = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _REASON = 200
-_LISTENERS = tuple(setting.key for setting in REFERENCE if setting.form == "HOST:PORT")
+_LISTENERS = tuple(setting.key for setting in REFERENCE if setting.form.startswith("HOST:PORT"))
 
 
 class _Given(Struct, frozen=True):
@@ -59,7 +59,9 @@ def load(config: str | None, environment: Mapping[str, str], flags: Mapping[str,
         (tree[setting.section] if setting.section else tree)[setting.name] = one.value
     settings = msgspec.convert(tree, Settings)
     _check_listeners(settings, given)
+    _check_tls(settings, given)
     _check_waiting(settings, given)
+    _check_mqtt(settings, given)
     return settings
 
 
@@ -186,17 +188,23 @@ def _checked(setting: Setting, value: Any, where: Callable[[], str]) -> Value:
     try:
         return check(setting, value)
     except ValueError as error:
-        raise SettingsInvalid(f"{where()}: {setting.key} cannot be {shown(value)}; {error}") from error
+        raise SettingsInvalid(f"{where()}: {setting.key} cannot be {shown_for(setting, value)}; {error}") from error
 
 
 def _check_listeners(settings: Settings, given: Mapping[str, _Given]) -> None:
     for first, second in combinations(_LISTENERS, 2):
         address = getattr(settings, second)
-        if getattr(settings, first) == address and parse_endpoint(address).port:
+        if address and getattr(settings, first) == address and parse_endpoint(address).port:
             raise SettingsInvalid(
                 f"{_source(given, second, first)}: {first} and {second} are both {address}; "
                 "give each listener a port of its own"
             )
+
+
+def _check_tls(settings: Settings, given: Mapping[str, _Given]) -> None:
+    for first, second in (("tls_cert", "tls_key"), ("tls_key", "tls_cert"), ("door_https", "tls_cert")):
+        if getattr(settings, first) and not getattr(settings, second):
+            raise SettingsInvalid(f"{_source(given, first)}: {first} needs {second} beside it; give both, or neither")
 
 
 def _check_waiting(settings: Settings, given: Mapping[str, _Given]) -> None:
@@ -206,6 +214,14 @@ def _check_waiting(settings: Settings, given: Mapping[str, _Given]) -> None:
         raise SettingsInvalid(
             f"{source}: limits.waiting_bytes must be at least {least}, "
             f"{PAYLOADS_WAITING} times limits.payload_bytes; raise it, or lower limits.payload_bytes"
+        )
+
+
+def _check_mqtt(settings: Settings, given: Mapping[str, _Given]) -> None:
+    if settings.mqtt.url and not settings.mqtt.operator_id:
+        raise SettingsInvalid(
+            f"{_source(given, 'mqtt.url')}: mqtt.url needs mqtt.operator_id beside it, the operator whose devices "
+            "publish there; minori operator list shows all"
         )
 
 

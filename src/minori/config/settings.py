@@ -7,14 +7,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from minori.config.address import StoreAddress, parse_store
-
-
-def _range(low: int, high: int, unit: str, explanation: str) -> Meta:
-    return Meta(ge=low, le=high, description=explanation, extra={"unit": unit})
-
-
-def _text(form: str, explanation: str, *schemes: str) -> Meta:
-    return Meta(description=explanation, extra={"form": form, "schemes": schemes})
+from minori.config.metas import number as _range
+from minori.config.metas import text as _text
+from minori.config.mqtt import Mqtt
 
 
 class Stores(Struct, frozen=True):
@@ -61,6 +56,16 @@ class Stores(Struct, frozen=True):
             "memory",
         ),
     ] = "sqlite:"
+    refusals: Annotated[
+        str,
+        _text(
+            "STORE",
+            "Where the log of refusals is kept: `sqlite:` in the data directory, `sqlite:///absolute/file.sqlite`, "
+            "or `memory:`, which forgets it at the end.",
+            "sqlite",
+            "memory",
+        ),
+    ] = "sqlite:"
 
     @property
     def entries_address(self) -> StoreAddress:
@@ -81,6 +86,11 @@ class Stores(Struct, frozen=True):
     def audit_address(self) -> StoreAddress:
         """`audit`, taken apart; `ValueError` if it has not been checked."""
         return parse_store(self.audit, BY_KEY["stores.audit"].schemes)
+
+    @property
+    def refusals_address(self) -> StoreAddress:
+        """`refusals`, taken apart; `ValueError` if it has not been checked."""
+        return parse_store(self.refusals, BY_KEY["stores.refusals"].schemes)
 
 
 class Limits(Struct, frozen=True):
@@ -127,6 +137,21 @@ class Limits(Struct, frozen=True):
     ] = 8
 
 
+class Data(Struct, frozen=True):
+    """Data entries."""
+
+    retention_days: Annotated[
+        int,
+        _range(
+            0,
+            36_500,
+            "days",
+            "How long a data entry is kept, by the time it carries, unless the group of its SIM or device says; "
+            "0 keeps it for ever.",
+        ),
+    ] = 0
+
+
 class Files(Struct, frozen=True):
     """Files, and the links that lead to their bytes."""
 
@@ -158,6 +183,20 @@ class Exports(Struct, frozen=True):
     link_seconds: Annotated[int, _range(1, 604_800, "seconds", "How long the link to an exported file lives.")] = 3_600
 
 
+class Ingest(Struct, frozen=True):
+    """Payloads that others bring for devices."""
+
+    beam_window_seconds: Annotated[
+        int,
+        _range(
+            0,
+            86_400,
+            "seconds",
+            "How old what Beam has signed may be, by the time that it says, or how far ahead; 0 lets it be of any age.",
+        ),
+    ] = 300
+
+
 class Auth(Struct, frozen=True):
     """Logins."""
 
@@ -174,6 +213,21 @@ class Audit(Struct, frozen=True):
         int,
         _range(1, 1_000_000_000, "calls", "Calls of one operator that are kept; beyond, the oldest are forgotten."),
     ] = 1_000_000
+
+
+class RefusalsKept(Struct, frozen=True):
+    """The log of refusals: what was not taken in, from whom, and why."""
+
+    days: Annotated[int, _range(0, 36_500, "days", "How long a refusal is kept; 0 keeps it for ever.")] = 40
+    entries: Annotated[
+        int,
+        _range(
+            1,
+            1_000_000,
+            "refusals",
+            "Refusals of one operator in one coverage that are kept; beyond, the oldest are forgotten.",
+        ),
+    ] = 10_000
 
 
 class Log(Struct, frozen=True):
@@ -205,6 +259,20 @@ class Settings(Struct, frozen=True):
     door_unified: Annotated[
         str, _text("HOST:PORT", "Where devices come in over TCP and UDP: the Unified Endpoint.")
     ] = "127.0.0.1:23080"
+    door_beam: Annotated[
+        str,
+        _text(
+            "HOST:PORT or empty", "Where Soracom Beam brings in what devices send over TCP; empty, where it does not."
+        ),
+    ] = ""
+    door_https: Annotated[
+        str, _text("HOST:PORT or empty", "Where devices come in over HTTPS, by `tls_cert`; empty, where they do not.")
+    ] = ""
+    tls_cert: Annotated[
+        str,
+        _text("FILE", "The certificate chain (PEM) by which the API speaks HTTPS; SIGHUP reads it anew; empty, HTTP."),
+    ] = ""
+    tls_key: Annotated[str, _text("FILE", "The key (PEM, without a password) to `tls_cert`.")] = ""
     coverage: Annotated[
         Literal["host", "japan", "global"],
         Meta(
@@ -218,22 +286,41 @@ class Settings(Struct, frozen=True):
     ] = False
     stores: Stores = Stores()
     limits: Limits = Limits()
+    data: Data = Data()
     files: Files = Files()
     exports: Exports = Exports()
+    ingest: Ingest = Ingest()
+    mqtt: Mqtt = Mqtt()
     auth: Auth = Auth()
     audit: Audit = Audit()
+    refusals: RefusalsKept = RefusalsKept()
     log: Log = Log()
 
 
 Value = bool | int | str
 """What a setting holds."""
 
+TEXT_LENGTH = 256
+"""The longest text that means nothing to Minori, in characters (our choice)."""
+
+_ALLOWED = {
+    "HOST:PORT": "HOST:PORT, such as {default}",
+    "HOST:PORT or empty": "HOST:PORT, such as 127.0.0.1:8023, or nothing",
+    "DIR": "the path of a folder",
+    "STORE": "{default}, {default}///absolute/path or memory:",
+    "BROKER": "mqtt://HOST or mqtts://HOST, with USER:PASSWORD@ before HOST and :PORT behind it if need be, or nothing",
+    "TOPIC": "a topic such as {default}",
+    "TEXT": f"up to {TEXT_LENGTH} printable characters",
+    "FILE": "the path of a file, or nothing",
+}
+"""What each form of text may be, as the end of a sentence that begins with `give`."""
+
 
 class Setting(Struct, frozen=True):
     """What is known of one setting.
 
-    `section` is empty at the top level. `form` is `HOST:PORT`, `DIR` or `STORE` for text that is checked
-    further, otherwise empty. `schemes` are those a store's address may have.
+    `section` is empty at the top level. `form` is `HOST:PORT`, `DIR`, `STORE` or another name for text that
+    is checked further, otherwise empty. `schemes` are those a store's address may have.
     """
 
     section: str
@@ -272,11 +359,7 @@ class Setting(Struct, frozen=True):
             return f"a whole number of {self.unit} from {self.low} to {self.high}"
         if self.choices:
             return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
-        if self.form == "HOST:PORT":
-            return f"HOST:PORT, such as {self.default}"
-        if self.form == "STORE":
-            return " or ".join([f"{self.default}, {self.default}///absolute/path", "memory:"])
-        return "the path of a folder"
+        return _ALLOWED[self.form].format(default=self.default)
 
 
 def _settings(struct: type[Struct], section: str = "") -> Iterator[Setting]:

@@ -3,11 +3,11 @@
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from asyncio import Future
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
-from minori.model.entry import Written
+from minori.codec.harvestoptions import UnifiedResponse
+from minori.service.ingest import Stored
 
 if TYPE_CHECKING:
     from minori.doors.listener import Listener
@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol, ABC):
         self.address = address
         self.deadline = math.inf
         self.ending = False
-        self.waiting: deque[Future[Written] | bytes] = deque()
+        self.waiting: deque[Stored | tuple[Stored, UnifiedResponse] | bytes] = deque()
         self._listener = listener
         self._blocked = False
         self._held = False
@@ -68,8 +68,11 @@ class Connection(asyncio.BufferedProtocol, ABC):
         """Take what one read returned; the view is good until the call ends."""
 
     @abstractmethod
-    def words(self, written: "Future[Written]", *, last: bool) -> bytes:
-        """The answer to a request whose future is done; `last` if the connection ends with it."""
+    def words(self, written: Stored, response: UnifiedResponse | None, *, last: bool) -> bytes:
+        """The answer to a request whose future is done, in a form of its own where there is a `response`.
+
+        `last` if the connection ends with it.
+        """
 
     @property
     @abstractmethod
@@ -80,9 +83,9 @@ class Connection(asyncio.BufferedProtocol, ABC):
     def broken_off(self, *, late: bool) -> None:
         """An unfinished request will not be finished: its deadline has passed if `late`, else the peer has ended."""
 
-    def await_answer(self, written: "Future[Written]") -> None:
+    def await_answer(self, written: Stored, response: UnifiedResponse | None = None) -> None:
         """Queue the answer to a request."""
-        self.waiting.append(written)
+        self.waiting.append(written if response is None else (written, response))
         written.add_done_callback(self.flush)
 
     def answer_at_once(self, answer: bytes) -> None:
@@ -90,7 +93,7 @@ class Connection(asyncio.BufferedProtocol, ABC):
         self.waiting.append(answer)
         self.flush()
 
-    def flush(self, _done: "Future[Written] | None" = None) -> None:
+    def flush(self, _done: Stored | None = None) -> None:
         """Write every answer that is due; called whenever a future of `waiting` is done."""
         if self._lost:
             return
@@ -197,9 +200,10 @@ class Connection(asyncio.BufferedProtocol, ABC):
         while waiting:
             head = waiting[0]
             if not isinstance(head, bytes):
-                if not head.done():
+                written, response = head if isinstance(head, tuple) else (head, None)
+                if not written.done():
                     break
-                head = self.words(head, last=self.ending and len(waiting) == 1)
+                head = self.words(written, response, last=self.ending and len(waiting) == 1)
             waiting.popleft()
             due.append(head)
         return due

@@ -4,20 +4,22 @@ import asyncio
 import re
 import socket
 import struct
-from asyncio import Future
 from contextlib import suppress
 from functools import partial
 
 from minori.codec.content import OCTETS
+from minori.codec.harvestoptions import UnifiedResponse
 from minori.config.address import Endpoint
 from minori.config.settings import Limits
+from minori.doors.route import service_of
 from minori.doors.sockets import bound, peer_address, receive
-from minori.doors.words import failure, reply
+from minori.doors.unified import reply, response_at
+from minori.doors.words import failure
 from minori.errors import Error, Unavailable
-from minori.model.entry import Written
 from minori.model.payload import Payload
+from minori.model.refusal import Service
 from minori.observe.metrics import Metrics
-from minori.service.ingest import IngestService
+from minori.service.ingest import IngestService, Stored
 
 DOOR = "udp"
 """This door in the ingest service's counts."""
@@ -37,35 +39,37 @@ COUNT_SECONDS = 1.0
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _DROPS = 8
-_OUR_WORDS = re.compile(rb"(?:201|503|400 .*)\Z", re.DOTALL)
-_WORD_BYTES = 4
+_OUR_WORDS = re.compile(rb'(?:201|503|400 .*|\{"result":"(?:ok|ng)","detail":\{"harvest":.*)\Z', re.DOTALL)
 
 
 class DatagramDoor:
     """Takes data entries over UDP. Used on the loop that `serve` runs on.
 
-    `name` is the metric label. Replies are those of the TCP door. A datagram is binary, whatever it
-    looks like (documented). One that cannot be taken is counted: `Overloaded` and `StoreFailed`
-    by that name, those that the system had no room for as `buffer_full` (where Linux tells).
+    `name` is the metric label. Replies are those of the TCP door; at the Unified Endpoint, which `name` tells, a
+    group may want others. A datagram is binary, whatever it looks like (documented). One that cannot be taken is
+    counted: `Overloaded` and `StoreFailed` by that name, those that the system had no room for as `buffer_full`
+    (where Linux tells).
 
-    A datagram that reads like a reply (`201`, `503`, or `400 ` and anything) is stored as any other and
-    gets no reply (our choice): one forged source would else set two doors answering each other for ever.
+    A datagram that reads like a reply (`201`, `503`, `400 ` and anything, or the answer for all services) is stored
+    as any other and gets no reply (our choice): one forged source would else set two doors answering each other for
+    ever.
 
     Shortcomings: UDP proves no source address, and whoever can forge one stores in its name; keep the
     door within a network that prevents that. A reply may be lost like any datagram, and a sender that
     repeats its message stores it twice. A forged source makes the door reply to a stranger, with at
     most one short datagram for each it gets; a stranger that answers every reply in words of its own
-    keeps the exchange going. A device that really sends `201` is not told that it was stored. A host
-    with several addresses may reply from another one than was asked, unless the door is bound to one.
+    keeps the exchange going, and so do two servers whose groups want answers of their own. A device that
+    really sends `201` is not told that it was stored. A host with several addresses may reply from another
+    one than was asked, unless the door is bound to one.
     """
 
     def __init__(self, name: str, ingest: IngestService, limits: Limits, metrics: Metrics) -> None:
         self.name = name
         self._ingest = ingest
+        self._service = service_of(name)
         self._limits = limits
         self._metrics = metrics
-        # Under a size limit of a few bytes too, enough is read to know a reply and what is longer than one.
-        self._buffer = memoryview(bytearray(max(min(limits.payload_bytes, LONGEST), _WORD_BYTES) + 1))
+        self._buffer = memoryview(bytearray(LONGEST))
         self._under_way = 0
         self._no_room = 0
         self._quiet = asyncio.Event()
@@ -120,28 +124,31 @@ class DatagramDoor:
 
     def _take(self, body: bytes, peer: tuple[str, int]) -> None:
         to = None if _OUR_WORDS.match(body) else peer
+        address = peer_address(peer[0])
+        response = response_at(self._ingest, address) if self._service is Service.UNIFIED else None
         try:
-            written = self._ingest.accept(DOOR, peer_address(peer[0]), Payload(body, OCTETS))
+            written = self._ingest.accept(DOOR, address, Payload(body, OCTETS, service=self._service))
         except Error as error:
-            self._reply(error, to)
+            self._reply(error, response, to)
         else:
             self._under_way += 1
-            written.add_done_callback(partial(self._confirm, to))
+            written.add_done_callback(partial(self._confirm, response, to))
 
-    def _confirm(self, to: tuple[str, int] | None, written: "Future[Written]") -> None:
+    def _confirm(self, response: UnifiedResponse | None, to: tuple[str, int] | None, written: Stored) -> None:
         self._under_way -= 1
-        self._reply(failure(written), to)
+        self._reply(failure(written), response, to)
         if not self._under_way:
             self._quiet.set()
 
-    def _reply(self, error: Error | None, to: tuple[str, int] | None) -> None:
+    def _reply(self, error: Error | None, response: UnifiedResponse | None, to: tuple[str, int] | None) -> None:
         if isinstance(error, Unavailable):
             self._metrics.datagram_dropped(self.name, type(error).__name__)
-        if to is None:
-            return
-        # The sender may have gone, or its network; a reply is worth one attempt.
-        with suppress(OSError):
-            self._socket.sendto(reply(error), to)
+        told = reply(error, response)
+        # A group may want its devices to be told nothing.
+        if to is not None and told:
+            # The sender may have gone, or its network; a reply is worth one attempt.
+            with suppress(OSError):
+                self._socket.sendto(told, to)
 
     def _watch_room(self) -> None:
         self._timer = self._loop.call_later(COUNT_SECONDS, self._watch_room)

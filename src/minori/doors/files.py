@@ -52,12 +52,11 @@ class FileDoor(Application):
 
     A group may name a role that says which paths its SIMs may use (documented).
 
-    Shortcomings: no TLS. Nothing is removed here (405).
+    Shortcomings: nothing is removed here (405).
     """
 
-    listener = "door-http"
-
-    def __init__(self, files: DeviceFiles, metrics: Metrics) -> None:
+    def __init__(self, files: DeviceFiles, metrics: Metrics, listener: str = "door-http") -> None:
+        self.listener = listener
         self._files = files
         self._metrics = metrics
 
@@ -67,7 +66,7 @@ class FileDoor(Application):
             answer = await self._answer(path, request)
         except Error as error:
             if request.method in UPLOADS:
-                self._files.refuse(error)
+                self._files.refuse(error, request.address, request.length)
             answer = _told(status(type(error)), error.message, *fields(error))
         except ClientGone:
             raise

@@ -1,47 +1,25 @@
-"""The HTTP door: one POST, one data entry, and the answer `201 Created` once it is on disk."""
+"""The HTTP door, plain or over TLS: one POST, one data entry, and the answer `201 Created` once it is on disk."""
 
 import asyncio
 import socket
 import time
-from asyncio import Future
 from email.utils import formatdate
-from http import HTTPStatus
-
-import httptools
-import structlog
 
 from minori.config.settings import Limits
 from minori.doors.connection import Connection
+from minori.doors.http_connection import HttpConnection
 from minori.doors.listener import Listener
-from minori.doors.route import HARVEST_DATA, METHODS, route
-from minori.doors.words import Complaint, complaint, created, failure, refused
-from minori.errors import Error, Invalid, InvalidParameter, MethodNotAllowed, Overloaded, PayloadTooLarge
+from minori.doors.words import complaint, created, refused
+from minori.errors import Overloaded
 from minori.http.application import Application
 from minori.http.listener import Listener as HttpListener
-from minori.model.entry import Written
-from minori.model.payload import Payload
+from minori.http.tls import Tls
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
 from minori.service.ingest import IngestService
 
-DOOR = "http"
-"""This door in the ingest service's counts."""
-
 READ_BYTES = 8192
 """The most that one read returns: it bounds how many pipelined requests a connection has under way."""
-
-FRAMING = 8
-"""Bytes of chunk framing allowed for each byte of the payload limit."""
-
-HEADERS = 128
-"""The most headers of one request (our choice); those of one name count once.
-
-A header of four bytes takes more than a hundred in memory, so that the head's size alone bounds too little.
-"""
-
-_IDLE, _HEAD, _BODY = range(3)
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_log = structlog.get_logger(__name__)
 
 
 class HttpDoor(Listener):
@@ -54,8 +32,11 @@ class HttpDoor(Listener):
     A connection whose request is for `harvest-files.*` is handed over to a listener that serves `files`,
     with all that follows on it. It stays one of this door's connections: in its caps, its metrics, its drain.
 
-    Shortcomings: no TLS and no HTTP/2 (an offer to upgrade is passed over). Lines must end in CRLF,
+    With `tls` it is the HTTPS door. A sender is known by its address there too, not by a certificate.
+
+    Shortcomings: no HTTP/2 (an offer to upgrade is passed over). Lines must end in CRLF,
     and a header must not be folded. No content coding is undone: a gzipped body is stored as it came.
+    What is refused before its body is whole is told plainly, whatever answer a group wants at the Unified Endpoint.
     The limits of the head are checked a read at a time, so that a head behind other requests in the same
     read may be up to 8 KiB longer. A client that is one too many is told so, and may see a reset
     instead of the answer.
@@ -64,9 +45,16 @@ class HttpDoor(Listener):
     files: HttpListener
 
     def __init__(
-        self, ingest: IngestService, admission: Admission, limits: Limits, metrics: Metrics, files: Application
+        self,
+        ingest: IngestService,
+        admission: Admission,
+        limits: Limits,
+        metrics: Metrics,
+        files: Application,
+        tls: Tls | None = None,
     ) -> None:
-        super().__init__(ingest, admission, limits, metrics, name="door-http", read_bytes=READ_BYTES)
+        name = "door-http" if tls is None else "door-https"
+        super().__init__(ingest, admission, limits, metrics, name=name, read_bytes=READ_BYTES, tls=tls)
         self._file_door = files
         self.date = b""
         self.created_keep_alive = b""
@@ -91,10 +79,6 @@ class HttpDoor(Listener):
         """See `Listener`."""
         return refused(complaint(Overloaded()), self.date, keep_alive=False)
 
-    def count_refusal(self, reason: str) -> None:
-        """Count a request that is refused for what no error stands for."""
-        self._metrics.refused.labels(DOOR, reason).inc()
-
     def tick(self, now: float) -> None:
         """See `Listener`. The `Date` line is made once a period."""
         super().tick(now)
@@ -103,298 +87,3 @@ class HttpDoor(Listener):
             self.date = date
             self.created_keep_alive = created(date, keep_alive=True)
             self.created_close = created(date, keep_alive=False)
-
-
-class _Refusal(Exception):
-    """Raised through the parser: the request is refused before its end."""
-
-    def __init__(self, complaint: Complaint) -> None:
-        super().__init__()
-        self.complaint = complaint
-
-
-class _HandOver(Exception):
-    """Raised through the parser: this request, and what follows on its connection, is for the file door."""
-
-
-class _LastAnswered(Exception):
-    """Raised through the parser: no further request is read from this connection."""
-
-
-class HttpConnection(Connection):
-    """One connection of the HTTP door; the methods `on_…` are called by the parser.
-
-    `_taken` counts the bytes of the request under way, a read at a time, and `_fed` those of the read
-    in hand. `_begun` is what earlier reads brought of a head that is unfinished, in case it is to be handed
-    over; `None` if the first of them brought the end of another request as well.
-    """
-
-    __slots__ = (
-        "_begun",
-        "_body",
-        "_door",
-        "_fed",
-        "_fields",
-        "_headers",
-        "_parser",
-        "_route",
-        "_stage",
-        "_taken",
-        "_target",
-        "on_header",
-    )
-
-    def __init__(self, door: HttpDoor, address: str) -> None:
-        super().__init__(door, address)
-        self._door = door
-        self._stage = _IDLE
-        self._taken = 0
-        self._fed = 0
-        self._begun: bytes | None = b""
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._fields = self._headers
-        self._body: bytes | bytearray = b""
-        self._route = HARVEST_DATA
-        # `setdefault` itself is the callback: the first header of a name wins, without a Python frame a header.
-        self.on_header = self._headers.setdefault
-        self._parser = httptools.HttpRequestParser(self)
-
-    @property
-    def unfinished(self) -> bool:
-        """See `Connection`."""
-        return self._stage != _IDLE
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.BaseProtocol`."""
-        if not self._lost:
-            # The parser holds methods of this connection; breaking the circle frees both at once.
-            del self._parser
-        super().connection_lost(exc)
-
-    def received(self, data: memoryview) -> None:
-        """See `Connection`."""
-        if self._stage == _IDLE:
-            self._taken = 0
-        self._fed = len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._pass_over_upgrade(data[upgrade.args[0] :])
-            return
-        except httptools.HttpParserError as error:
-            self._stop(error, data)
-        if self._stage != _IDLE:
-            self._measure(data)
-
-    def words(self, written: "Future[Written]", *, last: bool) -> bytes:
-        """See `Connection`."""
-        error = failure(written)
-        if error is None:
-            return self._door.created_close if last else self._door.created_keep_alive
-        return refused(complaint(error), self._door.date, keep_alive=not last)
-
-    def broken_off(self, *, late: bool) -> None:
-        """See `Connection`."""
-        if not late:
-            self._refuse(self._counted(Invalid("The connection ended before the request did")))
-        elif self._stage == _HEAD:
-            self._refuse(self._too_slow(f"The head took longer than {self._door.limits.head_seconds} seconds"))
-        else:
-            self._refuse(self._too_slow(f"The body paused for more than {self._door.limits.body_seconds} seconds"))
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        if self.ending:
-            raise _LastAnswered
-        self._stage = _HEAD
-        self.deadline = self._door.head_until
-
-    def on_url(self, part: bytes) -> None:
-        """A part of the target."""
-        self._target += part
-
-    def on_headers_complete(self) -> None:
-        """The head is here: refuse what need not be read, or go on to the body."""
-        if self._taken + self._fed > self._door.limits.head_bytes:
-            # What was read so far bounds the head, so that most heads are not measured.
-            self._check_head()
-        if len(self._headers) > HEADERS:
-            raise _Refusal(self._too_many_headers())
-        # Reversed, so that the first of a name wins whatever its case.
-        self._fields = fields = {name.lower(): value for name, value in reversed(self._headers.items())}
-        self._route = route(self._parser.get_method(), self._target, fields.get(b"host", b""))
-        if self._route.files:
-            raise self._way_to_files()
-        if self._parser.should_upgrade():
-            return
-        self._stage = _BODY
-        if b"expect" in fields:
-            self._meet_expectation(fields[b"expect"])
-        self.deadline = self._door.body_until
-        if b"content-length" in fields:
-            if int(fields[b"content-length"]) > self._door.limits.payload_bytes:
-                raise self._too_large()
-        elif fields.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
-            raise _Refusal(self._counted(InvalidParameter("The only Transfer-Encoding taken here is chunked")))
-
-    def on_body(self, part: bytes) -> None:
-        """A part of the body."""
-        if not self._body:
-            self._body = part
-        elif isinstance(self._body, bytearray):
-            self._body += part
-        else:
-            self._body = bytearray(self._body + part)
-        if len(self._body) > self._door.limits.payload_bytes:
-            raise self._too_large()
-
-    def on_message_complete(self) -> None:
-        """The request is here whole: hand it on, or say why not."""
-        if self._stage == _HEAD:
-            # An offer to upgrade: the parser leaves its body to another protocol, and we come back to it.
-            return
-        self._stage = _IDLE
-        # The rest of this read belongs to the next request: `_measure` adds the read back.
-        self._taken = -self._fed
-        self.ending = self._door.stopping or not self._parser.should_keep_alive()
-        refusal = self._route.refusal
-        if refusal is not None:
-            answer = self._counted(refusal)
-            self._release()
-        else:
-            payload = self._payload()
-            self._release()
-            try:
-                self.await_answer(self._door.ingest.accept(DOOR, self.address, payload))
-                return
-            except Error as error:
-                answer = complaint(error)
-        head_only = self._parser.get_method() == b"HEAD"
-        self.answer_at_once(refused(answer, self._door.date, keep_alive=not self.ending, head_only=head_only))
-
-    def _release(self) -> None:
-        # A connection may be idle for long, and there are many: none holds what its last request was.
-        self._target = b""
-        self._begun = b""
-        self._headers.clear()
-        self._fields = self._headers
-        self._body = b""
-
-    def _payload(self) -> Payload:
-        fields = self._fields
-        content_type = timestamp = None
-        if b"content-type" in fields:
-            content_type = fields[b"content-type"].decode("latin-1")
-        if b"x-soracom-timestamp" in fields and not self._route.unified:
-            timestamp = fields[b"x-soracom-timestamp"].decode("latin-1")
-        return Payload(bytes(self._body), content_type, timestamp)
-
-    def _check_head(self) -> None:
-        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers.items())
-        if size > self._door.limits.head_bytes:
-            raise _Refusal(self._head_too_large())
-
-    def _measure(self, data: memoryview) -> None:
-        limits = self._door.limits
-        self._taken += self._fed
-        if self._stage == _HEAD:
-            if self._taken > limits.head_bytes:
-                self._refuse(self._head_too_large())
-            elif len(self._headers) > HEADERS:
-                self._refuse(self._too_many_headers())
-            else:
-                self._keep(data)
-            return
-        # The head has been read; what comes in as a header now is a trailer, which means nothing here.
-        self._headers.clear()
-        self._begun = b""
-        self.deadline = self._door.body_until
-        if self._taken > limits.head_bytes + FRAMING * limits.payload_bytes:
-            self._refuse(self._too_large().complaint)
-
-    def _keep(self, data: memoryview) -> None:
-        if self._taken == 0:
-            # This read ended another request; where this one begins in it, the parser does not tell.
-            self._begun = None
-        elif self._begun is not None:
-            self._begun += bytes(data)
-
-    def _way_to_files(self) -> Exception:
-        if self._taken < 0 or self._begun is None or self.waiting:
-            message = "A request for Harvest Files must not follow on others before their answers; connect anew for it"
-            self._door.count_refusal("Misdirected")
-            return _Refusal(Complaint(HTTPStatus.MISDIRECTED_REQUEST, message))
-        if self._door.stopping:
-            return _Refusal(Complaint(HTTPStatus.SERVICE_UNAVAILABLE, "The server is stopping; send it again later"))
-        return _HandOver()
-
-    def _hand_over(self, data: memoryview) -> None:
-        transport, request = self._transport, b"".join([self._begun or b"", data])
-        self._stage = _IDLE
-        self._release()
-        # It leaves one listener and enters the other in one step, so that nobody takes its place.
-        self.connection_lost(None)
-        self._door.files.adopt(transport, self.address, request)
-
-    def _meet_expectation(self, expected: bytes) -> None:
-        if expected.lower() == b"100-continue":
-            if self._route.refusal is not None:
-                raise _Refusal(self._counted(self._route.refusal))
-            if int(self._fields.get(b"content-length", b"0")) <= self._door.limits.payload_bytes:
-                self.answer_at_once(_CONTINUE)
-
-    def _pass_over_upgrade(self, rest: memoryview) -> None:
-        """Parse the head again without `Upgrade`: the parser stops at one and would leave the body unread."""
-        method = self._parser.get_method()
-        if method == b"CONNECT":
-            self._refuse(self._counted(MethodNotAllowed(METHODS)))
-            return
-        lines = [b"%b %b HTTP/1.1" % (method, self._target)]
-        lines += [b"%b: %b" % (name, value) for name, value in self._headers.items() if name.lower() != b"upgrade"]
-        self._parser = httptools.HttpRequestParser(self)
-        self._stage = _IDLE
-        self._release()
-        self.received(memoryview(b"".join([b"\r\n".join([*lines, b"", b""]), rest])))
-
-    def _stop(self, error: httptools.HttpParserError, data: memoryview) -> None:
-        if self.ending:
-            # Behind the last request anything may follow; it is not looked at.
-            return
-        if not isinstance(error, httptools.HttpParserCallbackError):
-            self._refuse(self._counted(Invalid(f"The request is malformed: {error}")))
-        elif isinstance(error.__context__, _Refusal):
-            self._refuse(error.__context__.complaint)
-        elif isinstance(error.__context__, _HandOver):
-            self._hand_over(data)
-        else:
-            _log.error("a request met an error that was not foreseen", exc_info=error.__context__)
-            message = "The server failed at this request; its log says why"
-            self._refuse(Complaint(HTTPStatus.INTERNAL_SERVER_ERROR, message))
-
-    def _refuse(self, answer: Complaint) -> None:
-        self._stage = _IDLE
-        self.ending = True
-        self._release()
-        self.answer_at_once(refused(answer, self._door.date, keep_alive=False))
-
-    def _counted(self, error: Error) -> Complaint:
-        self._door.ingest.refuse(DOOR, error)
-        return complaint(error)
-
-    def _too_large(self) -> _Refusal:
-        return _Refusal(self._counted(self._route.refusal or PayloadTooLarge(self._door.limits.payload_bytes)))
-
-    def _head_too_large(self) -> Complaint:
-        self._door.count_refusal("HeadTooLarge")
-        message = f"The head of the request is larger than {self._door.limits.head_bytes} bytes"
-        return Complaint(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
-
-    def _too_many_headers(self) -> Complaint:
-        self._door.count_refusal("HeadTooLarge")
-        message = f"The request has more than {HEADERS} headers; send fewer"
-        return Complaint(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
-
-    def _too_slow(self, message: str) -> Complaint:
-        self._door.count_refusal("TooSlow")
-        return Complaint(HTTPStatus.REQUEST_TIMEOUT, message)

@@ -12,6 +12,7 @@ from minori.config.address import Endpoint
 from minori.config.settings import Limits
 from minori.doors.connection import Connection
 from minori.doors.sockets import bound, listen, peer_address
+from minori.http.tls import Tls
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
 from minori.service.ingest import IngestService
@@ -36,7 +37,8 @@ class Listener(ABC):
     """One listening socket with its connections. Used on the loop that `start` runs on.
 
     `name` is the metric label. `read_bytes` is the most that one read returns, for every connection:
-    they share one buffer, since whatever is read is used before the next read.
+    they share one buffer, since whatever is read is used before the next read. With `tls` connections are
+    secured; a peer is admitted before the handshake.
 
     `idle_until`, `head_until`, `body_until` and `linger_until` are what a connection takes as its
     deadline (loop time); one sweep a period moves them and looks for those that have passed, so that
@@ -52,6 +54,7 @@ class Listener(ABC):
         *,
         name: str,
         read_bytes: int,
+        tls: Tls | None = None,
     ) -> None:
         self.name = name
         self.ingest = ingest
@@ -61,6 +64,7 @@ class Listener(ABC):
         self.idle_until = self.head_until = self.body_until = self.linger_until = 0.0
         self._admission = admission
         self._metrics = metrics
+        self._tls = tls
         self._period = min(SWEEP_SECONDS, min(limits.head_seconds, limits.body_seconds, limits.idle_seconds) / 4)
         self._connections: set[Connection] = set()
         self._arrivals: set[asyncio.Task[None]] = set()
@@ -177,7 +181,9 @@ class Listener(ABC):
         if not self._admission.admit(address):
             self._metrics.connection_refused(self.name, "total" if self._admission.full else "address")
             with suppress(OSError), opened:
-                opened.send(self.full())
+                if self._tls is None:
+                    # Before a handshake nobody can be told anything.
+                    opened.send(self.full())
             return
         arrival = self._loop.create_task(self._open(opened, address))
         self._arrivals.add(arrival)
@@ -187,10 +193,10 @@ class Listener(ABC):
         connection: Connection | None = None
         connected = False
 
-        def connect() -> Connection:
+        def connect() -> asyncio.BaseProtocol:
             nonlocal connection
             connection = self.connect(address)
-            return connection
+            return connection if self._tls is None else self._tls.over(connection)
 
         # The loop's own server cannot tell the address of a peer that has already reset, and would lose what it sent.
         try:

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from minori.errors import Error, MethodNotAllowed, NotFound
+from minori.model.refusal import Service
 
 METHODS = ("POST", "PUT")
 """The methods that send a payload."""
@@ -20,6 +21,11 @@ class Route(Struct, frozen=True):
     unified: bool = False
     files: bool = False
     refusal: Error | None = None
+
+    @property
+    def service(self) -> Service:
+        """What the log of refusals calls it."""
+        return Service.UNIFIED if self.unified else Service.HARVEST
 
 
 def route(method: bytes, target: bytes, host: bytes) -> Route:
@@ -39,6 +45,11 @@ def route(method: bytes, target: bytes, host: bytes) -> Route:
     if method not in (b"POST", b"PUT"):
         return Route(refusal=MethodNotAllowed(METHODS))
     return _UNIFIED_DATA if host.startswith(_UNIFIED) else HARVEST_DATA
+
+
+def service_of(listener: str) -> Service:
+    """What is spoken to at a TCP or UDP listener, by its name."""
+    return Service.UNIFIED if listener == "door-unified" else Service.HARVEST
 
 
 def is_for_files(host: str | None) -> bool:

@@ -56,6 +56,10 @@ STORED = b"201"
 BUSY = b"503"
 """The reply over TCP and UDP to what cannot be taken now."""
 
+JSON_TYPE = "application/json"
+
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _log = structlog.get_logger(__name__)
 
 
@@ -95,15 +99,36 @@ def refused(complaint: Complaint, date: bytes, *, keep_alive: bool, head_only: b
     to HEAD must be.
     """
     body = encode_json({"message": complaint.message})
-    head = b"HTTP/1.1 %d %b\r\n%b%bContent-Type: application/json\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (
-        complaint.code,
-        complaint.code.phrase.encode(),
-        date,
-        complaint.fields,
+    fields = date + complaint.fields
+    return answer(complaint.code, body, JSON_TYPE.encode(), fields, keep_alive=keep_alive, head_only=head_only)
+
+
+def answer(
+    status: int, body: bytes, content_type: bytes, fields: bytes, *, keep_alive: bool, head_only: bool = False
+) -> bytes:
+    r"""An HTTP answer; `fields` are header lines of its own, each with its `\r\n`.
+
+    Of a status that has no body, that is left out: a client would read it as the beginning of the next answer.
+    """
+    if status in _BODILESS:
+        return _bodiless(status, fields, keep_alive=keep_alive)
+    head = b"HTTP/1.1 %d %b\r\n%bContent-Type: %b\r\nContent-Length: %d\r\nConnection: %b\r\n\r\n" % (
+        status,
+        _PHRASES.get(status, "").encode(),
+        fields,
+        content_type,
         len(body),
         b"keep-alive" if keep_alive else b"close",
     )
     return head if head_only else head + body
+
+
+def _bodiless(status: int, fields: bytes, *, keep_alive: bool) -> bytes:
+    # Only 205 may say that nothing follows (RFC 9110, 8.6 and 15.3.6).
+    length = b"Content-Length: 0\r\n" if status == HTTPStatus.RESET_CONTENT else b""
+    connection = b"keep-alive" if keep_alive else b"close"
+    phrase = _PHRASES[status].encode()
+    return b"HTTP/1.1 %d %b\r\n%b%bConnection: %b\r\n\r\n" % (status, phrase, fields, length, connection)
 
 
 def created(date: bytes, *, keep_alive: bool) -> bytes:
@@ -122,7 +147,7 @@ def reply(error: Error | None) -> bytes:
     return BUSY if word == "503" else f"{word} {error.message}".encode()
 
 
-def failure(written: "Future[Written]") -> Error | None:
+def failure(written: "Future[tuple[Written, ...]]") -> Error | None:
     """Why a payload was not confirmed, or `None` if it is stored; `written` is done."""
     if written.cancelled():
         return StoreFailed("The server stopped before the payload was stored")

@@ -46,6 +46,7 @@ class Application(ABC):
             scope["headers"],
             client[0] if client else "",
             partial(_chunks, receive),
+            scope["scheme"],
         )
         try:
             answer = await self.answer(scope["raw_path"].decode("latin-1"), request)

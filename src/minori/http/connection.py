@@ -308,7 +308,7 @@ class Connection(HttpToolsProtocol):
         ):
             return False
         path, _, query = self.url.partition(b"?")
-        request = Request("GET", query, self.headers, self._admitted)
+        request = Request("GET", query, self.headers, self._admitted, scheme=self.scheme or "http")
         answer = self._listener.application.answer_at_once(path.decode(), request)
         if answer is None:
             return False

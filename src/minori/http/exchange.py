@@ -38,14 +38,21 @@ class Request:
 
     `params` are the path's parameters, decoded once as UTF-8 (our choice), known once the route is.
     `headers` have lower-case names. `address` is the client's IP address as text.
+    `scheme` is what the client spoke, `http` or `https`.
     `caller` is whose request it is, once that is proven; `claimed` whose it says to be, or to become, if there is
     such an operator.
     """
 
-    __slots__ = ("_chunks", "address", "caller", "claimed", "headers", "method", "params", "query_string")
+    __slots__ = ("_chunks", "address", "caller", "claimed", "headers", "method", "params", "query_string", "scheme")
 
     def __init__(
-        self, method: str, query_string: bytes, headers: Sequence[Header], address: str, chunks: Chunks = no_body
+        self,
+        method: str,
+        query_string: bytes,
+        headers: Sequence[Header],
+        address: str,
+        chunks: Chunks = no_body,
+        scheme: str = "http",
     ) -> None:
         self.method = method
         self.params: Mapping[str, str] = {}
@@ -54,6 +61,7 @@ class Request:
         self.query_string = query_string
         self.headers = headers
         self.address = address
+        self.scheme = scheme
         self._chunks = chunks
 
     def header(self, name: bytes) -> str | None:

@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 from minori.config.settings import Limits
 from minori.http.application import Application
 from minori.http.connection import Connection
+from minori.http.tls import Tls
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
 
@@ -28,7 +29,8 @@ SENDERS = 4
 class Listener:
     """Serves an ASGI application on one listening socket, or on connections that another listener accepted.
 
-    With an `admission` of another listener both together keep within its caps.
+    With an `admission` of another listener both together keep within its caps. With `tls` it speaks HTTPS on its
+    socket, and a client is admitted before the handshake.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Listener:
         metrics: Metrics,
         loop: asyncio.AbstractEventLoop,
         admission: Admission | None = None,
+        tls: Tls | None = None,
     ) -> None:
         self.application = application
         self.limits = limits
         self.metrics = metrics
         self.loop = loop
         self.admission = admission or Admission(limits.connections, limits.connections_per_address)
+        self._tls = tls
         self.config = uvicorn.Config(**_config(application), timeout_keep_alive=limits.idle_seconds)
         self.config.load()
         self.state = ServerState()
@@ -55,7 +59,7 @@ class Listener:
     async def start(self, opened: socket.socket) -> None:
         """Accept connections from `opened`, which already listens."""
         self._tick()
-        self._server = await self.loop.create_server(lambda: Connection(self), sock=opened, backlog=BACKLOG)
+        self._server = await self.loop.create_server(self._accepted, sock=opened, backlog=BACKLOG)
 
     def adopt(self, transport: asyncio.Transport, address: str, data: bytes) -> None:
         """Serve, from now on, a connection that another listener accepted from `address` and has let go of.
@@ -82,6 +86,10 @@ class Listener:
         self.pool.shutdown(wait=False)
         if self._sweep is not None:
             self._sweep.cancel()
+
+    def _accepted(self) -> asyncio.BaseProtocol:
+        connection = Connection(self)
+        return connection if self._tls is None else self._tls.over(connection)
 
     def _tick(self) -> None:
         date = formatdate(usegmt=True).encode()

@@ -64,6 +64,16 @@ class Written(Struct, frozen=True):
     overwrote: bool
 
 
+class Forgotten(Struct, frozen=True):
+    """How many old entries were removed at once.
+
+    `next_after` is the time of the last one looked at if there may be more, otherwise `None`.
+    """
+
+    entries: int
+    next_after: int | None
+
+
 class TimeRange(Struct, frozen=True):
     """A page of a time range, both ends included, in UNIX ms.
 

@@ -215,6 +215,30 @@ class Session(Struct, frozen=True):
     imsi: str
 
 
+class BeamKey(Struct, frozen=True):
+    """A key that Soracom Beam signs with. `key` is kept as it is: a signature cannot be checked with less."""
+
+    beam_key_id: str
+    account: str
+    description: str
+    key: str
+    created_time: int
+
+    def __repr__(self) -> str:
+        """Without the secret, for logs and tracebacks."""
+        return f"BeamKey({self.beam_key_id})"
+
+
+class IngestToken(Struct, frozen=True):
+    """Leave to send for all devices of an account. Only the SHA-256 of the token is kept, in hex."""
+
+    ingest_token_id: str
+    account: str
+    description: str
+    token_sha256: str
+    created_time: int
+
+
 class Logout(Struct, frozen=True):
     """An API key that was logged out. `until` (UNIX s) is when its last token ends by itself."""
 
@@ -245,6 +269,8 @@ Record = (
     | Sim
     | Device
     | Session
+    | BeamKey
+    | IngestToken
     | Logout
     | Secret
     | ExportJob

@@ -34,6 +34,12 @@ class Metrics:
             ["door", "reason"],
             registry=self.registry,
         )
+        self.unparsed = Counter(
+            "minori_payloads_unparsed",
+            "Payloads that the binary parser's format did not fit; they were stored as they came",
+            ["door"],
+            registry=self.registry,
+        )
         self.overwritten = Counter(
             "minori_entries_overwritten",
             "Entries replaced by a write of the same time",
@@ -95,6 +101,17 @@ class Metrics:
             ["listener", "reason"],
             registry=self.registry,
         )
+        self.mqtt_connected = Gauge(
+            "minori_mqtt_connected",
+            "1 while Minori is subscribed at the MQTT broker",
+            registry=self.registry,
+        )
+        self.mqtt_messages = Counter(
+            "minori_mqtt_messages",
+            "Messages of the MQTT broker, by outcome: stored, refused, postponed (they come again) or lost (QoS 0)",
+            ["outcome"],
+            registry=self.registry,
+        )
 
         self.file_bytes_received = Counter(
             "minori_file_bytes_received",
@@ -125,6 +142,17 @@ class Metrics:
         self.sweeps = Counter(
             "minori_sweeps",
             "Times that all files and blobs were looked through for those two",
+            registry=self.registry,
+        )
+
+        self.entries_forgotten = Counter(
+            "minori_entries_forgotten",
+            "Data entries removed because they had been kept as long as they were to be",
+            registry=self.registry,
+        )
+        self.retention_sweeps = Counter(
+            "minori_retention_sweeps",
+            "Times that all resources were looked through for those",
             registry=self.registry,
         )
 

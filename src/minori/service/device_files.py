@@ -11,6 +11,7 @@ from minori.codec.filepath import check_path
 from minori.errors import Error, InvalidPath, NotFound
 from minori.model.account import operator_of
 from minori.model.file import ROOT, FileEntry, FilePage, Placed
+from minori.model.refusal import Origin
 from minori.service.access import AccessService
 from minori.service.files import FileService
 from minori.service.ingest import IngestService
@@ -112,9 +113,9 @@ class DeviceFiles:
         self._authorize(sender, LIST_FILES, directory)
         return await self.files.children(sender.resource.account, directory, after, limit)
 
-    def refuse(self, error: Error) -> None:
-        """Count a request that is not carried out."""
-        self._ingest.refuse(DOOR, error)
+    def refuse(self, error: Error, address: str, size: int | None) -> None:
+        """Count and note an upload from `address` that is not carried out; `size` is what was announced, in bytes."""
+        self._ingest.refuse(DOOR, error, Origin(address), size)
 
     def _authorize(self, sender: FileSender, permission: str, path: str) -> None:
         """Nothing, if the role of the SIM's group allows it; without a role everything is (seen in the wild)."""

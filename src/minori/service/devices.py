@@ -55,6 +55,7 @@ class DeviceView:
 
     def __init__(self) -> None:
         self._devices: dict[str, Device] = {}
+        self._inventory: dict[str, Device] = {}
         self._of_account = Shelves()
 
     def take(self, noted: Noted) -> None:
@@ -62,9 +63,13 @@ class DeviceView:
         old = self._devices.pop(noted.key, None)
         if old is not None:
             self._of_account.remove(_shelf(old.account, old.type), old.device_id)
+            if old.type == ResourceType.DEVICE:
+                self._inventory.pop(old.device_id, None)
         if isinstance(noted.record, Device):
             device = self._devices[noted.key] = noted.record
             self._of_account.add(_shelf(device.account, device.type), device.device_id)
+            if device.type == ResourceType.DEVICE:
+                self._inventory[device.device_id] = device
 
     def keys(self, kind: type[Record]) -> Collection[str]:  # noqa: ARG002 - there is but one kind
         """See `views.View`."""
@@ -77,6 +82,10 @@ class DeviceView:
     def get(self, account: str, kind: ResourceType, device_id: str) -> Device | None:
         """The device with this id, if it is the account's."""
         return self._devices.get(device_key(account, kind, device_id))
+
+    def inventory(self, device_id: str) -> Device | None:
+        """The Inventory device with this id, whosever it is: the server makes these ids, and no two are alike."""
+        return self._inventory.get(device_id)
 
     def devices(
         self, account: str, kind: ResourceType, wanted: TagFilter | None, after: str, limit: int

@@ -29,7 +29,7 @@ _EXPORT_AGAIN = "ask for the export again"
 class Finding(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Something that is not as it should be, and what to do about it.
 
-    `kind` is `entries`, `catalog`, `audit`, `stores` (they cannot be looked at), `missing`, `size`, `hash`,
+    `kind` is `entries`, `catalog`, `audit`, `refusals`, `stores` (they cannot be looked at), `missing`, `size`, `hash`,
     `unreadable` (the bytes of a file or an export), `parent` (the directory of a file) or `strange` (blobs of
     another catalog).
     """

@@ -1,117 +1,197 @@
-"""The way in: a payload and where it came from, made a data entry and handed to the store."""
+"""The way in: a payload and where it came from, made data entries and handed to the store."""
 
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from minori.codec.content import Content, classify
-from minori.codec.timestamps import parse_milliseconds
-from minori.errors import EmptyPayload, Error, PayloadTooLarge
+from minori.codec.harvestoptions import HarvestOptions
+from minori.errors import EmptyPayload, Error, PayloadTooLarge, PayloadUnfit
 from minori.model.entry import DataEntry, EntryWrite, Written
 from minori.model.payload import Payload
+from minori.model.refusal import NOWHERE, Origin
 from minori.model.resource import Resource
 from minori.observe.metrics import Metrics
-from minori.service.registry import Registry
+from minori.service.payloads import Item, largest, read_payload
+from minori.service.refusals import Refusals
+from minori.service.registry import Registry, Sender
 from minori.storage.base import EntryStore
+
+Stored = Future[tuple[Written, ...]]
+"""Done when every entry of one payload is durable: where each of them landed."""
 
 
 class IngestService:
     """Takes payloads in, whichever door they came through.
 
-    `clock` gives UNIX ms; `payload_bytes` is the size limit of one payload.
+    `clock` gives UNIX ms; `payload_bytes` is the size limit of one payload where the group says none. What is refused
+    is counted, and noted in `refusals`, if there is such a log.
     """
 
     def __init__(
-        self, store: EntryStore, registry: Registry, metrics: Metrics, clock: Callable[[], int], payload_bytes: int
+        self,
+        store: EntryStore,
+        registry: Registry,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        payload_bytes: int,
+        refusals: Refusals | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._metrics = metrics
         self._clock = clock
         self._payload_bytes = payload_bytes
+        self._refusals = refusals
         self._overwritten = metrics.overwritten.inc
         # Read when metrics are scraped: every entry changes it.
         self._lead = 0
         metrics.time_lead.set_function(lambda: self._lead)
-        self._accepted: dict[str, Callable[[], None]] = {}
+        self._accepted: dict[str, Callable[[int], None]] = {}
 
-    def accept(self, door: str, address: str, payload: Payload) -> "Future[Written]":
-        """Store what the device at `address` sent; the future is done when the entry is durable.
+    def options(self, address: str) -> HarvestOptions | None:
+        """What is said about payloads of the device at `address`; `None` for one that may not store."""
+        try:
+            return self._registry.sender(address).options
+        except Error:
+            return None
 
-        Refuses by raising at once: `Refused`, `EmptyPayload`, `PayloadTooLarge`, `InvalidTimestamp`,
-        `Overloaded`, `StoreFailed`. The future raises `StoreFailed` alone. Nobody needs to wait for
-        it: the entry is stored even if the sender has gone.
+    def largest(self, address: str) -> int:
+        """The bytes of the largest payload that the device at `address` may send; whoever it is, it may be refused."""
+        try:
+            return self.largest_from(self._registry.sender(address))
+        except Error:
+            return self._payload_bytes
+
+    def largest_from(self, sender: Sender) -> int:
+        """The same for a sender that is known."""
+        return largest(sender, self._payload_bytes)
+
+    def accept(self, door: str, address: str, payload: Payload) -> Stored:
+        """Store what the device at `address` sent; the future is done when all of it is durable.
+
+        Refuses by raising at once, and stores nothing then: `Refused`, `EmptyPayload`, `PayloadTooLarge`,
+        `InvalidTimestamp`, `InvalidTime`, `InvalidBatch`, `Overloaded`, `StoreFailed`. The future raises
+        `StoreFailed` alone. Nobody needs to wait for it: the entry is stored even if the sender has gone.
         """
         try:
-            sender = self._registry.sender(address)
-            return self._store_payload(door, sender.resource, sender.category, payload, None)
+            return self._take(door, self._registry.sender(address), payload)
         except Error as error:
-            self.refuse(door, error)
+            self.refuse(door, error, Origin(address, service=payload.service), len(payload.body))
+            raise
+
+    def accept_from(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
+        """Store what somebody vouches that `sender` sent, received at `time` (UNIX ms; now, if nobody says).
+
+        Two payloads of one time are both kept, as those are that the server receives. Refuses as `accept` does.
+        """
+        try:
+            return self._take(door, sender, payload, time)
+        except Error as error:
+            self.refuse(door, error, Origin(resource=sender.resource, service=payload.service), len(payload.body))
             raise
 
     def submit(
         self, resource: Resource, payload: Payload, time: int | None = None, category: str | None = None
-    ) -> "Future[Written]":
+    ) -> Stored:
         """Store what an authenticated caller sent for `resource`, at exactly `time` if given.
 
-        Refuses as `accept` does, but for the sender.
+        What a group says of its payloads means nothing here but for the category. Refuses as `accept` does, but for
+        the sender.
         """
         try:
-            return self._store_payload("api", resource, category, payload, time)
+            if not payload.body:
+                raise EmptyPayload
+            if len(payload.body) > self._payload_bytes:
+                raise PayloadTooLarge(self._payload_bytes)
+            return self._put("api", resource, category, [Item(classify(payload.body, payload.content_type), time)])
         except Error as error:
-            self.refuse("api", error)
+            self.refuse("api", error, Origin(resource=resource), len(payload.body))
             raise
 
-    def record(self, door: str, resource: Resource, category: str | None, content: Content) -> "Future[Written]":
+    def record(self, door: str, resource: Resource, category: str | None, content: Content) -> Stored:
         """Store what the server itself has to tell of `resource`, at the time of receipt; no limit of size holds.
 
         Raises `Overloaded` and `StoreFailed` at once; the future raises `StoreFailed` alone.
         """
         try:
-            return self._put(door, resource, category, content, None)
+            return self._put(door, resource, category, [Item(content, None)])
         except Error as error:
-            self.refuse(door, error)
+            self.refuse(door, error, Origin(resource=resource))
             raise
 
-    def refuse(self, door: str, error: Error) -> None:
-        """Count a payload that is not taken in."""
-        self._metrics.refused.labels(door, type(error).__name__).inc()
+    def refuse(
+        self, door: str, error: Error, origin: Origin = NOWHERE, size: int | None = None, reason: str | None = None
+    ) -> None:
+        """Count a payload of `size` bytes that is not taken in, and note who sent it, as far as `origin` says.
 
-    def _store_payload(
-        self, door: str, resource: Resource, category: str | None, payload: Payload, time: int | None
-    ) -> "Future[Written]":
-        content = self._content(payload)
-        if time is None and payload.timestamp is not None:
-            time = parse_milliseconds(payload.timestamp)
-        return self._put(door, resource, category, content, time)
+        `reason` is what it counts as, if not by the name of the error.
+        """
+        reason = reason or type(error).__name__
+        self._metrics.refused.labels(door, reason).inc()
+        if self._refusals is not None:
+            self._refusals.note(door, error, origin, size, reason)
 
-    def _put(
-        self, door: str, resource: Resource, category: str | None, content: Content, time: int | None
-    ) -> "Future[Written]":
-        received = self._clock()
-        entry = DataEntry(resource, received if time is None else time, content.text, content.content_type, category)
-        written = self._store.put(EntryWrite(entry, received, time is not None, content.attribute_names))
-        self._count_accepted(door)
-        written.add_done_callback(self._note_overwrite if time is not None else partial(self._note_lead, received))
+    def _take(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
+        options = sender.options
+        if (
+            options.time is None
+            and not options.formats
+            and payload.timestamp is None
+            and time is None
+            and 0 < len(payload.body) <= (options.payload_bytes or self._payload_bytes)
+        ):
+            # Most payloads are one entry at its receipt, and are spared the way past all options; batches have a time.
+            return self._put_plain(door, sender.resource, options.category, payload)
+        items = read_payload(payload, sender, self._payload_bytes, partial(self._note_unfit, door))
+        return self._put(door, sender.resource, options.category, items, time)
+
+    def _put_plain(self, door: str, resource: Resource, category: str | None, payload: Payload) -> Stored:
+        content = classify(payload.body, payload.content_type)
+        now = self._clock()
+        entry = DataEntry(resource, now, content.text, content.content_type, category)
+        written = self._store.put(EntryWrite(entry, now, False, content.attribute_names))
+        (self._accepted.get(door) or self._counter(door))(1)
+        written.add_done_callback(partial(self._note_lead, now))
         return written
 
-    def _count_accepted(self, door: str) -> None:
+    def _put(
+        self,
+        door: str,
+        resource: Resource,
+        category: str | None,
+        items: Sequence[Item],
+        sent: int | None = None,
+    ) -> Stored:
+        received = self._clock()
+        start = received if sent is None else sent
+        written = self._store.put(*[_write(resource, category, item, start, received) for item in items])
+        self._counter(door)(len(items))
+        if items[0].time is not None:
+            written.add_done_callback(self._note_overwrites)
+        elif sent is None:
+            written.add_done_callback(partial(self._note_lead, received))
+        return written
+
+    def _counter(self, door: str) -> Callable[[int], None]:
         count = self._accepted.get(door)
         if count is None:
             count = self._accepted[door] = self._metrics.accepted.labels(door).inc
-        count()
+        return count
 
-    def _content(self, payload: Payload) -> Content:
-        if not payload.body:
-            raise EmptyPayload
-        if len(payload.body) > self._payload_bytes:
-            raise PayloadTooLarge(self._payload_bytes)
-        return classify(payload.body, payload.content_type)
+    def _note_unfit(self, door: str, _: PayloadUnfit) -> None:
+        self._metrics.unparsed.labels(door).inc()
 
-    def _note_overwrite(self, written: "Future[Written]") -> None:
-        if not written.cancelled() and written.exception() is None and written.result().overwrote:
-            self._overwritten()
-
-    def _note_lead(self, received: int, written: "Future[Written]") -> None:
+    def _note_overwrites(self, written: Stored) -> None:
         if not written.cancelled() and written.exception() is None:
-            self._lead = written.result().time - received
+            self._overwritten(sum(one.overwrote for one in written.result()))
+
+    def _note_lead(self, received: int, written: Stored) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._lead = written.result()[0].time - received
+
+
+def _write(resource: Resource, category: str | None, item: Item, start: int, received: int) -> EntryWrite:
+    content, time = item.content, item.time
+    entry = DataEntry(resource, start if time is None else time, content.text, content.content_type, category)
+    return EntryWrite(entry, received, time is not None, content.attribute_names)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from minori.codec.harvestoptions import HarvestOptions, read_options
 from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, SimInactive, UnknownSender
 from minori.model.account import operator_of
 from minori.model.file import ROOT
@@ -19,9 +20,6 @@ from minori.model.resource import Resource, ResourceType
 from minori.service.networks import Network, Networks
 from minori.service.shelves import Shelves
 from minori.storage.base import Noted
-
-HARVEST = "SoracomHarvest"
-"""The namespace of a group's Harvest Data options (documented)."""
 
 FILES = "SoracomHarvestFiles"
 """The namespace of a group's Harvest Files options (documented)."""
@@ -33,10 +31,10 @@ S = TypeVar("S")
 
 
 class Sender(Struct, frozen=True):
-    """A SIM that may store: its resource, and the category of its group if that has one."""
+    """Who may store: its resource, and what its group says about its payloads."""
 
     resource: Resource
-    category: str | None
+    options: HarvestOptions
 
 
 class FileSender(Struct, frozen=True):
@@ -65,6 +63,7 @@ class Registry:
         self._sims: dict[str, Sim] = {}
         self._by_imsi: dict[str, Sim] = {}
         self._groups: dict[str, Group] = {}
+        self._options: dict[str, HarvestOptions] = {}
         self._sessions: dict[str, Session] = {}
         self._networks = Networks()
         self._sims_of_account = Shelves()
@@ -101,7 +100,7 @@ class Registry:
         known = self._senders.get(address)
         if known is not None and known[0] == self._state:
             return known[1]
-        sender = _sender(*self._who(address))
+        sender = self._sender(*self._who(address))
         _remember(self._senders, address, (self._state, sender))
         return sender
 
@@ -113,9 +112,39 @@ class Registry:
         known = self._file_senders.get(address)
         if known is not None and known[0] == self._state:
             return known[1]
-        sender = _file_sender(*self._who(address), address)
+        sim, group = self._who(address)
+        sender = _file_sender(sim, group, self.options(group).category, address)
         _remember(self._file_senders, address, (self._state, sender))
         return sender
+
+    @property
+    def state(self) -> int:
+        """Another number after every change: what was found before may not be true any more."""
+        return self._state
+
+    def resource_at(self, address: str) -> Resource | None:
+        """The SIM whose session covers `address`, whether it may store or not."""
+        imsi = self._networks.find(address)
+        sim = self._by_imsi.get(imsi) if imsi is not None else None
+        return None if sim is None else _resource(sim)
+
+    def sender_of(self, sim: Sim) -> Sender:
+        """The same for a SIM that is known otherwise. Raises `SimInactive`, `NoGroup` or `HarvestDisabled`."""
+        return self._sender(sim, self._group_of(sim))
+
+    def sender_in(self, resource: Resource, group_id: str | None) -> Sender:
+        """What is no SIM, in the group it is in. Raises `NoGroup` or `HarvestDisabled`."""
+        group = None if group_id is None else self.group(resource.account, group_id)
+        if group is None:
+            raise NoGroup(resource.id)
+        return self._allowed(resource, group)
+
+    def options(self, group: Group) -> HarvestOptions:
+        """What a group says about payloads, read once."""
+        options = self._options.get(group.group_id)
+        if options is None:
+            options = self._options[group.group_id] = read_options(group.configuration)
+        return options
 
     def sim(self, account: str, sim_id: str) -> Sim | None:
         """The SIM with this id, if it is the account's."""
@@ -150,7 +179,7 @@ class Registry:
     def category(self, account: str, group_id: str) -> str | None:
         """The category under which a group keeps entries, if there is such a group of the operator and it has one."""
         group = self.group(account, group_id)
-        return None if group is None else _category(group)
+        return None if group is None else self.options(group).category
 
     def groups(self, account: str, fits: Callable[[Group], bool], after: str, limit: int) -> list[Group]:
         """The account's groups that `fits` says yes to, in order of their ids, beyond the id `after`."""
@@ -188,12 +217,24 @@ class Registry:
         sim = self._by_imsi.get(imsi) if imsi is not None else None
         if sim is None:
             raise UnknownSender(address)
+        return sim, self._group_of(sim)
+
+    def _group_of(self, sim: Sim) -> Group:
         if sim.status not in SENDING:
             raise SimInactive(sim.imsi, sim.status)
         group = self._groups.get(sim.group_id) if sim.group_id is not None else None
         if group is None:
             raise NoGroup(sim.imsi)
-        return sim, group
+        return group
+
+    def _sender(self, sim: Sim, group: Group) -> Sender:
+        return self._allowed(_resource(sim), group)
+
+    def _allowed(self, resource: Resource, group: Group) -> Sender:
+        options = self.options(group)
+        if not options.enabled:
+            raise HarvestDisabled
+        return Sender(resource, options)
 
     def _take_sim(self, sim_id: str, sim: Sim | None) -> None:
         old = self._sims.get(sim_id)
@@ -232,6 +273,7 @@ class Registry:
 
     def _take_group(self, group_id: str, group: Group | None) -> None:
         old = self._groups.pop(group_id, None)
+        self._options.pop(group_id, None)
         if old is not None:
             self._groups_of_account.remove(old.account, group_id)
         if group is not None:
@@ -249,14 +291,7 @@ class Registry:
             self._sessions_of_server.add("", network)
 
 
-def _sender(sim: Sim, group: Group) -> Sender:
-    options = group.configuration.get(HARVEST, {})
-    if options.get("enabled") is not True:
-        raise HarvestDisabled
-    return Sender(_resource(sim), _category(group))
-
-
-def _file_sender(sim: Sim, group: Group, address: str) -> FileSender:
+def _file_sender(sim: Sim, group: Group, category: str | None, address: str) -> FileSender:
     options = group.configuration.get(FILES, {})
     if options.get("enabled") is not True:
         raise FilesDisabled
@@ -266,7 +301,7 @@ def _file_sender(sim: Sim, group: Group, address: str) -> FileSender:
         _resource(sim),
         default_path if isinstance(default_path, str) else None,
         _entry_path(options),
-        _category(group),
+        category,
         role_id if role_id is None or isinstance(role_id, str) else "",
         address,
     )
@@ -274,12 +309,6 @@ def _file_sender(sim: Sim, group: Group, address: str) -> FileSender:
 
 def _resource(sim: Sim) -> Resource:
     return Resource(sim.account, ResourceType.SUBSCRIBER, sim.imsi)
-
-
-def _category(group: Group) -> str | None:
-    """The category of what the group's SIMs send: text that is not empty, without NUL."""
-    value = group.configuration.get(HARVEST, {}).get("category")
-    return value if isinstance(value, str) and value != "" and "\0" not in value else None
 
 
 def _entry_path(options: dict[str, Any]) -> str | None:

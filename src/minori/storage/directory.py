@@ -71,6 +71,11 @@ class Places:
         return self.path / "audit.sqlite"
 
     @property
+    def refusals(self) -> Path:
+        """The database of the log of refusals."""
+        return self.path / "refusals.sqlite"
+
+    @property
     def blobs(self) -> Path:
         """The folder of the bytes of files."""
         return self.path / "blobs"

@@ -125,33 +125,36 @@ def test_a_damaged_catalog_is_found(data: Path) -> None:
     assert "catalog" in {finding["kind"] for finding in report["findings"]}
 
 
-def test_a_damaged_audit_log_is_found(data: Path) -> None:
-    (data / "audit.sqlite").write_bytes(b"no database at all, but longer than the header of one would be" * 100)
+@pytest.mark.parametrize("kind", ["audit", "refusals"])
+def test_a_damaged_log_is_found(data: Path, kind: str) -> None:
+    (data / f"{kind}.sqlite").write_bytes(b"no database at all, but longer than the header of one would be" * 100)
     code, report = examined(data)
-    assert (code, [finding["kind"] for finding in report["findings"]]) == (1, ["audit"])
-    assert str(data / "audit.sqlite") in report["findings"][0]["message"]
+    assert (code, [finding["kind"] for finding in report["findings"]]) == (1, [kind])
+    assert str(data / f"{kind}.sqlite") in report["findings"][0]["message"]
     assert report["files"] == 3, "all else is looked at"
 
 
-def test_a_page_of_the_audit_log_that_is_lost_is_found(data: Path) -> None:
-    file = data / "audit.sqlite"
+@pytest.mark.parametrize(("kind", "table"), [("audit", "calls"), ("refusals", "refused")])
+def test_a_page_of_a_log_that_is_lost_is_found(data: Path, kind: str, table: str) -> None:
+    file = data / f"{kind}.sqlite"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'calls'").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
         (size,) = connection.execute("PRAGMA page_size").fetchone()
     content = bytearray(file.read_bytes())
     content[(page - 1) * size : page * size] = bytes(size)
     file.write_bytes(content)
     code, report = examined(data)
-    assert (code, {finding["kind"] for finding in report["findings"]}) == (1, {"audit"})
-    assert "The audit log is damaged" in report["findings"][0]["message"]
+    assert (code, {finding["kind"] for finding in report["findings"]}) == (1, {kind})
+    assert "is damaged" in report["findings"][0]["message"]
 
 
-def test_a_data_directory_of_before_has_no_audit_log_and_gets_none(data: Path) -> None:
-    for path in list(data.glob("audit.sqlite*")):
+@pytest.mark.parametrize("kind", ["audit", "refusals"])
+def test_a_data_directory_of_before_has_no_such_log_and_gets_none(data: Path, kind: str) -> None:
+    for path in list(data.glob(f"{kind}.sqlite*")):
         path.unlink()
     assert examined(data)[0] == 0
-    assert list(data.glob("audit.sqlite*")) == []
+    assert list(data.glob(f"{kind}.sqlite*")) == []
 
 
 def test_a_damaged_entry_store_is_found(data: Path) -> None:

@@ -268,3 +268,23 @@ def test_no_variable_ends_in_anything_but_settings_or_a_refusal(variable: str, t
 def test_bytes_of_the_environment_that_are_not_utf8_are_refused_readably() -> None:
     text = os.fsdecode(b"\xff:80")
     assert refusal(environment={"MINORI_API": text}).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("tls_cert", "a.pem"), "--tls-cert: tls_cert needs tls_key beside it"),
+        (("tls_key", "a.pem"), "--tls-key: tls_key needs tls_cert beside it"),
+        (("door_https", "127.0.0.1:0"), "--door-https: door_https needs tls_cert beside it"),
+    ],
+)
+def test_a_certificate_its_key_and_the_door_that_needs_them_come_together(given: tuple[str, str], message: str) -> None:
+    assert refusal(None, None, **dict([given])).startswith(message)
+
+
+def test_listeners_that_may_be_off_are_compared_too_but_not_where_they_are() -> None:
+    tls = {"tls_cert": "a.pem", "tls_key": "a.key"}
+    assert refusal(None, None, door_https="127.0.0.1:8080", **tls).startswith(
+        "--door-https: api and door_https are both"
+    )
+    assert load(None, {}, tls).door_https == load(None, {}, tls).door_beam == ""

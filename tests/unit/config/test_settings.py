@@ -2,7 +2,7 @@
 
 import pytest
 
-from minori.app import AUDIT_LOGS, BLOB_STORES, CATALOGS, ENTRY_STORES
+from minori.app.stores import AUDIT_LOGS, BLOB_STORES, CATALOGS, ENTRY_STORES
 from minori.config.check import check
 from minori.config.settings import BY_KEY, REFERENCE, Setting, Settings, Stores
 

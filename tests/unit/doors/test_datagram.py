@@ -120,7 +120,13 @@ def judged(h: House) -> float:
 
 
 @pytest.mark.parametrize("limit", [1, 1024])
-@pytest.mark.parametrize("body", [b"201", b"503", b"400 The payload\nis empty", b"400 "])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[b"201", b"503", b"400 The payload\nis empty", b"400 "],
+        *[b'{"result":"%b","detail":{"harvest":{"statusCode":204,"body":""}}}' % result for result in (b"ok", b"ng")],
+    ],
+)
 def test_what_reads_like_a_reply_gets_none(body: bytes, limit: int) -> None:
     async def main() -> None:
         async with (
@@ -153,7 +159,7 @@ def test_a_forged_source_does_not_set_two_doors_answering_each_other(body: bytes
             came = []
             accept = h.ingest.accept
 
-            def counted(door: str, address: str, payload: Payload) -> "asyncio.Future[Written]":
+            def counted(door: str, address: str, payload: Payload) -> "asyncio.Future[tuple[Written, ...]]":
                 came.append(payload.body)
                 return accept(door, address, payload)
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from doorway import LOOPS, House, house, run, until
-from minori.doors.http import HttpConnection, HttpDoor
+from minori.doors.http import HttpDoor
+from minori.doors.http_connection import HttpConnection
 from sending import Line, post
 
 LARGE = b"POST / HTTP/1.1\r\nHost: h\r\n"

@@ -87,7 +87,7 @@ def test_a_method_that_is_not_allowed_is_answered_with_those_that_are() -> None:
 
 def test_a_write_that_was_cancelled_counts_as_not_stored() -> None:
     async def main() -> None:
-        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
         written.cancel()
         assert isinstance(words.failure(written), StoreFailed)
 
@@ -96,7 +96,7 @@ def test_a_write_that_was_cancelled_counts_as_not_stored() -> None:
 
 def test_an_error_that_no_store_should_raise_counts_as_not_stored() -> None:
     async def main() -> None:
-        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
         written.set_exception(RuntimeError("unforeseen"))
         assert isinstance(words.failure(written), StoreFailed)
 

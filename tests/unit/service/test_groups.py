@@ -240,7 +240,7 @@ def test_what_was_in_a_removed_group_is_in_none_and_stays() -> None:
     async def story(house: House) -> None:
         await house.sessions.put(MINE, "10.1.0.1", SimReference(imsi=IMSI))
         device = await house.devices.register(MINE, *LORA, Registration(MY_GROUP))
-        assert house.registry.sender("10.1.0.1").category == "yard"
+        assert house.registry.sender("10.1.0.1").options.category == "yard"
         await house.groups.delete(MINE, MY_GROUP)
         with pytest.raises(NotFound):
             house.groups.get(MINE, MY_GROUP)

@@ -85,7 +85,7 @@ def tell(story: Callable[[House], Coroutine[Any, Any, None]], payload_bytes: int
 
 def test_a_payload_becomes_an_entry_of_its_sender() -> None:
     async def story(house: House) -> None:
-        assert await house.ingest.accept("http", HERE, Payload(b'{"t":20}', JSON)) == Written(NOW, overwrote=False)
+        assert await house.ingest.accept("http", HERE, Payload(b'{"t":20}', JSON)) == (Written(NOW, overwrote=False),)
         assert await house.kept() == [DataEntry(METER, NOW, '{"t":20}', JSON, "plant")]
         assert house.counted("entries_accepted_total", door="http") == 1
 
@@ -166,7 +166,7 @@ def test_a_stranger_learns_nothing_of_the_limits() -> None:
 def test_two_payloads_of_one_millisecond_are_both_kept() -> None:
     async def story(house: House) -> None:
         sent = [house.ingest.accept("udp", HERE, Payload(b"%d" % number)) for number in range(3)]
-        assert [(await future).time for future in sent] == [NOW, NOW + 1, NOW + 2]
+        assert [(await future)[0].time for future in sent] == [NOW, NOW + 1, NOW + 2]
         assert [entry.content for entry in await house.kept()] == ["0", "1", "2"]
         assert house.counted("entries_overwritten_total") == 0
 
@@ -191,7 +191,7 @@ def test_an_explicit_time_overwrites_and_is_counted() -> None:
     async def story(house: House) -> None:
         for text, overwrote in (("1", False), ("2", True)):
             written = house.ingest.accept("http", HERE, Payload(text.encode(), timestamp=" 1545652714887"))
-            assert await written == Written(1545652714887, overwrote)
+            assert await written == (Written(1545652714887, overwrote),)
             await asyncio.sleep(0)
             assert house.counted("entries_overwritten_total") == overwrote
         assert [entry.content for entry in await house.kept()] == ["2"]
@@ -211,8 +211,8 @@ def test_a_timestamp_that_is_no_time_is_refused(timestamp: str) -> None:
 
 def test_a_caller_may_submit_for_any_resource_at_a_time() -> None:
     async def story(house: House) -> None:
-        assert (await house.ingest.submit(CAMERA, Payload(b'{"n":5}', JSON), 7)).time == 7
-        assert (await house.ingest.submit(CAMERA, Payload(b"1", "text/plain"))).time == NOW
+        assert (await house.ingest.submit(CAMERA, Payload(b'{"n":5}', JSON), 7))[0].time == 7
+        assert (await house.ingest.submit(CAMERA, Payload(b"1", "text/plain")))[0].time == NOW
         assert await house.kept(CAMERA) == [
             DataEntry(CAMERA, 7, '{"n":5}', JSON),
             DataEntry(CAMERA, NOW, "1", "text/plain"),
@@ -224,8 +224,8 @@ def test_a_caller_may_submit_for_any_resource_at_a_time() -> None:
 
 def test_time_zero_is_a_time() -> None:
     async def story(house: House) -> None:
-        assert (await house.ingest.submit(CAMERA, Payload(b"1"), 0)).time == 0
-        assert (await house.ingest.accept("http", HERE, Payload(b"1", timestamp="0"))).time == 0
+        assert (await house.ingest.submit(CAMERA, Payload(b"1"), 0))[0].time == 0
+        assert (await house.ingest.accept("http", HERE, Payload(b"1", timestamp="0")))[0].time == 0
 
     tell(story)
 

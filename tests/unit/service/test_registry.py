@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from minori.codec.harvestoptions import HarvestOptions
 from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, UnknownSender
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceType
@@ -28,7 +29,7 @@ def group(group_id: str, configuration: dict[str, dict[str, Any]]) -> Group:
 
 
 def sender(imsi: str, category: str | None = None, operator_id: str = OPERATOR) -> Sender:
-    return Sender(Resource(operator_id, ResourceType.SUBSCRIBER, imsi), category)
+    return Sender(Resource(operator_id, ResourceType.SUBSCRIBER, imsi), HarvestOptions(enabled=True, category=category))
 
 
 class House:

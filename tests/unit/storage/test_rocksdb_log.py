@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -14,11 +15,11 @@ import pytest
 
 from minori.errors import Overloaded, StoreFailed
 from minori.model.entry import Written
-from minori.storage.base import EntryStore, EntryStoreOptions
+from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_story import METER, Watcher, arriving, contents, dated
 from minori.storage.rocksdb import database
 from minori.storage.rocksdb.entries import open_entries
-from minori.storage.rocksdb.log import SyncTask, SyncThread
+from minori.storage.rocksdb.log import LogFollower, SyncTask, SyncThread
 
 T = TypeVar("T")
 
@@ -77,6 +78,14 @@ def holds(log: Path, marker: str) -> bool:
     return marker.encode() in log.read_bytes()
 
 
+def holds_or_held(log: Path, marker: str) -> bool:
+    """A log that is gone has become a table."""
+    try:
+        return holds(log, marker)
+    except FileNotFoundError:
+        return True
+
+
 def unsynced(folder: Path, synced: dict[Path, int]) -> dict[Path, int]:
     """The sizes of the log files in a folder that have grown since their last sync."""
     sizes: dict[Path, int] = {}
@@ -131,6 +140,70 @@ def test_every_confirmed_entry_is_in_the_file_that_was_synced_last(
     assert len(run(scenario())) > 3
 
 
+def test_every_confirmed_entry_is_in_a_file_that_was_synced_while_memory_is_written_out(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
+
+    async def scenario() -> set[str]:
+        store = await open_at(tmp_path)
+        logs: set[str] = set()
+        for number in range(90):
+            marker = f"entry {number:04} "
+            disk.synced.clear()
+            releasing = asyncio.ensure_future(store.retention.release()) if number % 3 == 0 else None
+            await asyncio.sleep(0)
+            await store.put(arriving(number, marker + "x" * 4000))
+            paths = [Path(str(path).removesuffix(" (deleted)")) for path in disk.synced]
+            synced = [path for path in paths if path.suffix == ".log"]
+            assert any(holds_or_held(log, marker) for log in synced)
+            assert {log.name for log in synced} <= logs or tmp_path in disk.synced
+            logs |= {log.name for log in synced}
+            if releasing is not None:
+                await releasing
+        await store.close()
+        return logs
+
+    assert len(run(scenario())) > 25
+
+
+def numbers(task: SyncTask) -> list[int]:
+    """Which log files a task syncs."""
+    return [int(Path(f"/proc/self/fd/{log}").readlink().stem) for log in task.logs]
+
+
+def test_all_logs_that_a_batch_may_have_gone_into_are_synced(tmp_path: Path) -> None:
+    """Memory may be written out on another thread between a write and the look at where it went."""
+
+    def write(number: int, text: str) -> None:
+        with (tmp_path / f"{number:06}.log").open("a") as log:
+            log.write(text)
+
+    write(3, "opened")
+    write(4, "")
+    follower = LogFollower(tmp_path)
+    write(4, "a")
+    task = follower.written()
+    assert (numbers(task), task.folder is not None) == ([4], True)
+    write(4, "b")
+    task = follower.written()
+    assert (numbers(task), task.folder) == ([4], None)
+    write(7, "c")
+    write(9, "")
+    task = follower.written()
+    assert (numbers(task), task.folder is not None) == ([7, 9], True)
+    write(9, "d")
+    task = follower.written()
+    assert (numbers(task), task.folder) == ([9], None)
+    # An empty batch.
+    assert numbers(follower.written()) == [9]
+    (tmp_path / "000007.log").unlink()
+    (tmp_path / "000009.log").unlink()
+    write(11, "e")
+    assert numbers(follower.written()) == [11]
+    follower.close()
+
+
 def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
     sizes: dict[Path, int] = {}
@@ -164,7 +237,7 @@ def test_nothing_is_confirmed_before_its_sync_has_returned(tmp_path: Path, disk:
         assert not second.done()
         assert store.status().waiting == 2
         disk.go.set()
-        assert [(await first).time, (await second).time] == [5, 6]
+        assert [(await first)[0].time, (await second)[0].time] == [5, 6]
         await store.close()
 
     run(scenario())
@@ -208,7 +281,8 @@ def test_what_is_being_synced_counts_as_waiting(tmp_path: Path, disk: Disk, boun
         with pytest.raises(Overloaded):
             _ = store.put(arriving(5))
         disk.go.set()
-        assert [(await syncing).time, (await waiting).time, (await store.put(arriving(5))).time] == [5, 6, 7]
+        assert [(await syncing)[0].time, (await waiting)[0].time] == [5, 6]
+        assert (await store.put(arriving(5)))[0].time == 7
         await store.close()
 
     run(scenario())
@@ -223,7 +297,7 @@ def test_close_waits_for_what_waits_behind_a_sync(tmp_path: Path, disk: Disk) ->
         waiting = store.put(arriving(5))
         asyncio.get_running_loop().call_soon(disk.go.set)
         await store.close()
-        assert [syncing.result().time, waiting.result().time] == [5, 6]
+        assert [syncing.result()[0].time, waiting.result()[0].time] == [5, 6]
 
     run(scenario())
 
@@ -269,6 +343,115 @@ def test_a_failed_sync_fails_everyone_who_waits_and_everyone_after(tmp_path: Pat
         assert watcher.commits == [1]
         status = store.status()
         assert (status.waiting, status.waiting_bytes, status.failure) == (0, 0, refused.value.message)
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_failed_sync_fails_the_whole_of_a_call_that_was_being_synced_or_waited(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        watcher = Watcher()
+        store = await open_at(tmp_path, watcher)
+        disk.stop()
+        disk.error = OSError(errno.EIO, "Input/output error")
+        syncing = store.put(*[arriving(5) for _ in range(100)])
+        await disk.reached()
+        waiting = store.put(*[arriving(5) for _ in range(100)])
+        assert store.status().waiting == 200
+        disk.go.set()
+        for call in (syncing, waiting):
+            with pytest.raises(StoreFailed):
+                await call
+        assert (watcher.commits, store.status().waiting) == ([], 0)
+        await store.close()
+        store = await open_at(tmp_path)
+        # What was handed to the system may be there, whole; what waited is not.
+        assert len(await contents(store)) in {0, 100}
+        await store.close()
+
+    run(scenario())
+
+
+class Spoilt:
+    """A store with rows of one resource that can no longer be read from the disk, until it is `mended`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.watcher = Watcher()
+        self._folder = folder
+        self._sound: dict[Path, bytes] = {}
+
+    async def opened(self) -> EntryStore:
+        store = await open_at(self._folder)
+        await store.put(*[dated(time, secrets.token_hex(4000)) for time in range(100)])
+        await store.close()
+        store = await open_at(self._folder, self.watcher)
+        # What is known of the resource is in memory from now on.
+        await store.put(arriving(1000))
+        for path in self._folder.glob("*.sst"):
+            self._sound[path] = path.read_bytes()
+            with path.open("r+b") as file:
+                file.write(b"\0" * 200_000)
+        return store
+
+    def mend(self) -> None:
+        for path, sound in self._sound.items():
+            path.write_bytes(sound)
+
+
+def test_a_call_of_which_a_part_cannot_be_made_is_not_made_at_all_and_ends_the_store(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spoilt = Spoilt(tmp_path)
+        store = await spoilt.opened()
+        waiting = store.put(arriving(1000))
+        with pytest.raises(StoreFailed, match="could not be read"):
+            # The second has to know what it overwrites.
+            _ = store.put(arriving(1000), dated(5))
+        with pytest.raises(StoreFailed, match="could not be read"):
+            await waiting
+        assert is_refused(store)
+        (reason,) = spoilt.watcher.reasons
+        assert store.status() == StoreStatus(0, 0, reason)
+        await store.close()
+        spoilt.mend()
+        store = await open_at(tmp_path)
+        assert list(await contents(store)) == [*range(100), 1000]
+        await store.close()
+
+    run(scenario())
+
+
+def test_a_call_broken_off_during_a_sync_ends_the_store_once(tmp_path: Path, disk: Disk) -> None:
+    async def scenario() -> None:
+        spoilt = Spoilt(tmp_path)
+        store = await spoilt.opened()
+        disk.stop()
+        syncing = store.put(arriving(1000))
+        await disk.reached()
+        with pytest.raises(StoreFailed):
+            _ = store.put(arriving(1000), dated(5))
+        disk.error = OSError(errno.EIO, "Input/output error")
+        disk.go.set()
+        with pytest.raises(StoreFailed, match="could not be read"):
+            await syncing
+        await store.close()
+        # The sync has failed by now, and is told of on the next turn of the loop.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(spoilt.watcher.reasons) == 1
+        assert spoilt.watcher.commits == [1]
+        spoilt.mend()
+
+    run(scenario())
+
+
+def test_a_write_that_has_changed_nothing_when_it_cannot_read_fails_alone(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        spoilt = Spoilt(tmp_path)
+        store = await spoilt.opened()
+        with pytest.raises(StoreFailed, match="could not be read"):
+            _ = store.put(dated(5))
+        assert (await store.put(arriving(1000)))[0].time == 1001
+        assert spoilt.watcher.reasons == []
         await store.close()
 
     run(scenario())
@@ -321,7 +504,7 @@ def test_a_cancelled_waiter_does_not_hang_its_commit_group(tmp_path: Path, disk:
         await disk.reached()
         group[0].cancel()
         disk.go.set()
-        assert [await group[1], await group[2]] == [Written(6, overwrote=False), Written(7, overwrote=False)]
+        assert [*await group[1], *await group[2]] == [Written(6, overwrote=False), Written(7, overwrote=False)]
         assert await contents(store) == {5: "0", 6: "1", 7: "2"}
         await store.close()
 
@@ -351,6 +534,6 @@ def test_the_thread_runs_its_tasks_in_order_and_finishes_before_it_stops(tmp_pat
     thread = SyncThread(done.append)
     with (tmp_path / "log").open("wb") as log, socket.socket() as unsyncable:
         for file in (log, unsyncable, log):
-            thread.submit(SyncTask(file.fileno(), None))
+            thread.submit(SyncTask([file.fileno()], None))
         thread.stop()
     assert [type(result) for result in done] == [type(None), OSError, type(None)]

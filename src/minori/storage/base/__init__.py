@@ -26,8 +26,16 @@ from minori.storage.base.catalog import (
     Remove,
     Replace,
 )
-from minori.storage.base.entries import EntryCounts, EntryStore, EntryStoreOptions, StoreObserver, StoreStatus
+from minori.storage.base.entries import (
+    EntryCounts,
+    EntryRetention,
+    EntryStore,
+    EntryStoreOptions,
+    StoreObserver,
+    StoreStatus,
+)
 from minori.storage.base.files import FileIndex
+from minori.storage.base.refusals import RefusalLog
 
 __all__ = [
     "JOURNAL_CHANGES",
@@ -40,6 +48,7 @@ __all__ = [
     "Changes",
     "Conflict",
     "EntryCounts",
+    "EntryRetention",
     "EntryStore",
     "EntryStoreOptions",
     "FileIndex",
@@ -47,6 +56,7 @@ __all__ = [
     "Noted",
     "Put",
     "R",
+    "RefusalLog",
     "Remove",
     "Replace",
     "StoreObserver",

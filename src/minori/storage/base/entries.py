@@ -1,13 +1,22 @@
-"""The seam of data entries: `EntryStore`, and what it counts."""
+"""The seam of data entries: `EntryStore`, what it counts, and how it forgets."""
 
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from minori.model.entry import CategoryKey, CategoryPage, EntryPage, EntryWrite, ResourcePage, TimeRange, Written
+from minori.model.entry import (
+    CategoryKey,
+    CategoryPage,
+    EntryPage,
+    EntryWrite,
+    Forgotten,
+    ResourcePage,
+    TimeRange,
+    Written,
+)
 from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Interval
 
@@ -52,18 +61,25 @@ class EntryStore(ABC):
     counts: "EntryCounts"
     """How many writes were received when, kept with the entries; it closes with the store."""
 
+    retention: "EntryRetention"
+    """How old entries are forgotten; it closes with the store."""
+
     @abstractmethod
-    def put(self, write: EntryWrite) -> "Future[Written]":
-        """Store one entry; the future is done when it is on stable storage and visible to every read.
+    def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
+        """Store entries in one atomic step; the future is done when they are on stable storage and visible to
+        every read, and says where each landed.
 
-        An exact write to a time that is taken replaces the entry there, category included. Any other
-        write moves to the first free millisecond at or after its time. Writes of one loop keep their
-        order. The resource's metadata changes in the same atomic step: `last_modified_time` is the
-        newest `received` and never goes back, `attribute_names` only grows.
+        At least one write, of whichever resources. All of a call are stored and seen, or none of them, whatever
+        breaks off. An exact write to a time that is taken replaces the entry there, category included. Any other
+        write moves to the first free millisecond at or after its time. Writes keep their order, those of one call
+        and those of one loop: of two exact writes to one time the later stands, and says that it overwrote. The
+        metadata of their resources changes in the same step: `last_modified_time` is the newest `received` and
+        never goes back, `attribute_names` only grows.
 
-        Raises at once, and stores nothing: `Overloaded` if too many writes or bytes wait, `StoreFailed`
-        after a failure. The future raises `StoreFailed` if the write or its sync fails; what is stored
-        then is unknown until a restart. A cancelled future does not stop the write.
+        Raises at once, and stores nothing: `Overloaded` if too many writes or bytes wait (a call is taken while
+        fewer do than may, however large it is), `StoreFailed` after a failure. The future raises `StoreFailed` if
+        the write or its sync fails; what is stored then is unknown until a restart, but for that it is all of
+        the call or nothing. A cancelled future does not stop the write.
         """
 
     @abstractmethod
@@ -126,3 +142,39 @@ class EntryCounts(ABC):
         Keyed by when the interval began, in UNIX ms; one without writes is absent. Takes as long as there
         are intervals: ask for no more than a few thousand at once.
         """
+
+
+class EntryRetention(ABC):
+    """How old entries are forgotten, by the time they carry (`DataEntry.time`), whenever they were received."""
+
+    @abstractmethod
+    async def forget(self, resource: Resource, before: int, limit: int, after: int | None = None) -> Forgotten:
+        """Remove at most `limit` entries whose time is before `before` (UNIX ms) and after `after`, oldest first.
+
+        They leave their categories in the same atomic step, and are gone for every read on return, durably. Metadata
+        and counts stay. An entry that is written, overwritten or deleted meanwhile may be left for another call.
+        Fewer than `limit` may be removed at once; `Forgotten.next_after` tells that more may follow. An unknown
+        resource has none. Raises as `EntryStore.put` does.
+        """
+
+    @abstractmethod
+    async def resources(self, after: Resource | None, limit: int) -> Sequence[Resource]:
+        """At most `limit` resources that have sent data, of every account, in one order, beyond `after`.
+
+        One that is there from the first page to the last is seen exactly once; an empty page is the end.
+        """
+
+    @abstractmethod
+    async def release(self) -> None:
+        """Let the disk have back what was forgotten, soon: call it once after many calls of `forget`.
+
+        The store works on meanwhile, and may go on freeing after the return. Raises `StoreFailed`.
+        """
+
+    @abstractmethod
+    async def horizon(self) -> int | None:
+        """The time that was last kept by `set_horizon`, `None` if none was."""
+
+    @abstractmethod
+    async def set_horizon(self, time: int) -> None:
+        """Keep the time (UNIX ms) by which entries were last forgotten; durable on return. Raises as `put` does."""

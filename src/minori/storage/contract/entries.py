@@ -10,8 +10,10 @@ from minori.errors import Overloaded
 from minori.model.entry import EntryWrite, TimeRange, Written
 from minori.model.resource import ResourceMetadata
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.contract.entry_calls import DurableEntryCallsContract, EntryCallsContract
 from minori.storage.contract.entry_counts import DurableEntryCountsContract, EntryCountsContract
 from minori.storage.contract.entry_pages import EntryPagesContract
+from minori.storage.contract.entry_retention import DurableEntryRetentionContract, EntryRetentionContract
 from minori.storage.contract.entry_story import (
     METER,
     Opener,
@@ -25,6 +27,7 @@ from minori.storage.contract.entry_story import (
     naming,
     place_story,
     put_all,
+    put_one,
     walk,
 )
 from minori.storage.contract.entry_writes import EntryWritesContract
@@ -39,11 +42,15 @@ def is_overloaded(store: EntryStore, write: EntryWrite) -> bool:
     return False
 
 
-class EntryStoreContract(EntryWritesContract, EntryPagesContract, EntryCountsContract):
+class EntryStoreContract(
+    EntryWritesContract, EntryCallsContract, EntryPagesContract, EntryCountsContract, EntryRetentionContract
+):
     """The suite of every driver. Every test gets an empty store on an event loop of its own."""
 
 
-class DurableEntryStoreContract(EntryStoreContract, DurableEntryCountsContract):
+class DurableEntryStoreContract(
+    EntryStoreContract, DurableEntryCallsContract, DurableEntryCountsContract, DurableEntryRetentionContract
+):
     """What a driver passes as well that keeps entries on stable storage and bounds what waits for it."""
 
     @place_story
@@ -73,7 +80,7 @@ class DurableEntryStoreContract(EntryStoreContract, DurableEntryCountsContract):
         await store.close()
         store = await opener(EntryStoreOptions(Watcher()))
         assert await put_all(store, arriving(5), arriving(5), arriving(9), arriving(20)) == [6, 8, 10, 20]
-        assert await store.put(dated(9)) == Written(9, overwrote=True)
+        assert await put_one(store, dated(9)) == Written(9, overwrote=True)
         await store.close()
 
     @place_story
@@ -95,7 +102,7 @@ class DurableEntryStoreContract(EntryStoreContract, DurableEntryCountsContract):
         store = await opener(EntryStoreOptions(Watcher()))
         sent = [store.put(arriving(5)) for _ in range(10)]
         await store.close()
-        assert [future.result().time for future in sent] == list(range(5, 15))
+        assert [future.result()[0].time for future in sent] == list(range(5, 15))
         store = await opener(EntryStoreOptions(Watcher()))
         assert list(await contents(store)) == list(range(5, 15))
         await store.close()
@@ -133,7 +140,7 @@ class DurableEntryStoreContract(EntryStoreContract, DurableEntryCountsContract):
         assert is_overloaded(store, arriving(5))
         for future in sent:
             await future
-        assert (await store.put(arriving(5))).time == 7
+        assert (await put_one(store, arriving(5))).time == 7
         await store.close()
 
     @place_story

@@ -17,6 +17,7 @@ from minori.storage.contract.entry_story import (
     fill,
     meter,
     put_all,
+    put_one,
     story,
     walk,
     walk_category,
@@ -141,7 +142,7 @@ class EntryPagesContract(EntryStoreStories):
         await store.delete(meter("b"), 5)
         for descending in DIRECTIONS:
             assert not (await store.query(meter("b"), TimeRange(descending=descending))).rows
-        assert (await store.put(arriving(5, resource=meter("b")))).time == 5
+        assert (await put_one(store, arriving(5, resource=meter("b")))).time == 5
         assert await contents(store, meter("b")) == {5: "1"}
 
     @story

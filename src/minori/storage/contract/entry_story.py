@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from minori.codec.entry import decode_row, row_time
-from minori.model.entry import CategoryKey, DataEntry, EntryWrite, TimeRange
+from minori.model.entry import CategoryKey, DataEntry, EntryWrite, TimeRange, Written
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.storage.base import EntryStore, EntryStoreOptions
 
@@ -98,9 +98,20 @@ def naming(names: Sequence[str], received: int = 1, resource: Resource = METER) 
     return replace(arriving(1, resource=resource), received=received, attribute_names=tuple(names))
 
 
+async def put_one(store: EntryStore, write: EntryWrite) -> Written:
+    """Where the only write of a call landed."""
+    (written,) = await store.put(write)
+    return written
+
+
 async def put_all(store: EntryStore, *writes: EntryWrite) -> list[int]:
-    """Hand in all writes before waiting for any; the times at which they landed."""
-    return [written.time for written in await asyncio.gather(*[store.put(write) for write in writes])]
+    """Hand in all writes, each by a call of its own, before waiting for any; the times at which they landed."""
+    return [written.time for (written,) in await asyncio.gather(*[store.put(write) for write in writes])]
+
+
+async def put_together(store: EntryStore, *writes: EntryWrite) -> list[int]:
+    """Hand in all writes by one call; the times at which they landed."""
+    return [written.time for written in await store.put(*writes)]
 
 
 async def fill(store: EntryStore, times: Sequence[int], resource: Resource = METER) -> None:

@@ -12,13 +12,14 @@ from minori.model.entry import (
     DataEntry,
     EntryPage,
     EntryWrite,
+    Forgotten,
     ResourcePage,
     TimeRange,
     Written,
 )
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.model.statistics import Interval
-from minori.storage.base import EntryCounts, EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.base import EntryCounts, EntryRetention, EntryStore, EntryStoreOptions, StoreStatus
 
 
 async def open_entries(
@@ -38,9 +39,15 @@ class MemoryEntryStore(EntryStore):
         self._metadata: dict[Resource, ResourceMetadata] = {}
         self._received: dict[Resource, Counter[int]] = {}
         self.counts = MemoryEntryCounts(self._received)
+        self.retention = MemoryEntryRetention(self._entries, self._times)
 
-    def put(self, write: EntryWrite) -> "Future[Written]":
+    def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
         """See `EntryStore.put`."""
+        done: Future[tuple[Written, ...]] = get_running_loop().create_future()
+        done.set_result(tuple([self._put(write) for write in writes]))
+        return done
+
+    def _put(self, write: EntryWrite) -> Written:
         resource = write.entry.resource
         entries = self._entries.setdefault(resource, {})
         time = write.entry.time
@@ -52,9 +59,7 @@ class MemoryEntryStore(EntryStore):
         entries[time] = write.entry.at(time)
         self._metadata[resource] = write.touch(self._metadata.get(resource))
         self._received.setdefault(resource, Counter())[write.received // Interval.FIVE_MINUTES] += 1
-        done: Future[Written] = get_running_loop().create_future()
-        done.set_result(Written(time, overwrote))
-        return done
+        return Written(time, overwrote)
 
     async def delete(self, resource: Resource, time: int) -> bool:
         """See `EntryStore.delete`."""
@@ -136,6 +141,45 @@ class MemoryEntryCounts(EntryCounts):
             if first // interval <= number <= last // interval:
                 found[number * interval] += count
         return found if first <= last else {}
+
+
+class MemoryEntryRetention(EntryRetention):
+    """Takes entries out of the dictionaries of the store."""
+
+    def __init__(self, entries: dict[Resource, dict[int, DataEntry]], times: dict[Resource, list[int]]) -> None:
+        self._entries = entries
+        self._times = times
+        self._horizon: int | None = None
+
+    async def forget(self, resource: Resource, before: int, limit: int, after: int | None = None) -> Forgotten:
+        """See `EntryRetention.forget`."""
+        times = self._times.get(resource, [])
+        old = [time for time in times if time < before and (after is None or time > after)]
+        gone = old[:limit]
+        for time in gone:
+            times.remove(time)
+            del self._entries[resource][time]
+        return Forgotten(len(gone), gone[-1] if len(old) > limit else None)
+
+    async def resources(self, after: Resource | None, limit: int) -> list[Resource]:
+        """See `EntryRetention.resources`."""
+        beyond = [each for each in self._entries if after is None or _place(each) > _place(after)]
+        return sorted(beyond, key=_place)[:limit]
+
+    async def release(self) -> None:
+        """See `EntryRetention.release`."""
+
+    async def horizon(self) -> int | None:
+        """See `EntryRetention.horizon`."""
+        return self._horizon
+
+    async def set_horizon(self, time: int) -> None:
+        """See `EntryRetention.set_horizon`."""
+        self._horizon = time
+
+
+def _place(resource: Resource) -> tuple[bytes, bytes, bytes]:
+    return resource.account.encode(), *_order(resource.type, resource.id)
 
 
 def _order(kind: ResourceType, resource_id: str) -> tuple[bytes, bytes]:

@@ -29,8 +29,9 @@ def _nobody(changes: Mapping[bytes, bytes | None]) -> None: ...
 class GroupCommit:
     """The one writer of a database. Used on one loop alone.
 
-    A caller asks `admit`, makes its changes, then takes a future from `confirmed`. The first failed
-    write or sync ends it: everything that waits fails, and so does every later `admit`.
+    A caller asks `admit`, makes its changes, then takes a future from `confirmed`, all without giving up the
+    loop: what one caller changes is in one batch. The first failed write or sync ends it: everything that
+    waits fails, and so does every later `admit`.
     """
 
     def __init__(
@@ -45,20 +46,26 @@ class GroupCommit:
         self._failure: StoreFailed | None = None
         self._scheduled = False
         self._syncing: list[tuple[Future[Any], Any]] = []
-        self._syncing_bytes = 0
+        self._syncing_writes = self._syncing_bytes = 0
         self._commit_began = 0.0
         self._idle: Future[None] | None = None
         self._start_batch()
 
-    def admit(self) -> None:
-        """Raise `StoreFailed` after a failure, `Overloaded` if too much waits."""
+    def admit(self) -> int:
+        """Raise `StoreFailed` after a failure, `Overloaded` if too much waits; otherwise where the caller begins."""
         if self._failure is not None:
             raise _again(self._failure)
         if (
-            len(self._waiting) + len(self._syncing) >= self._options.waiting_writes
+            self._waiting_writes + self._syncing_writes >= self._options.waiting_writes
             or self._waiting_bytes + self._syncing_bytes >= self._options.waiting_bytes
         ):
             raise Overloaded
+        return self._batch.len()
+
+    def broken_off(self, begun: int, error: Exception) -> None:
+        """End it if a caller who began there has made changes and cannot make the rest: a part is never written."""
+        if self._batch.len() > begun:
+            self._fail("read", error.__cause__ or error)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key with the next commit."""
@@ -79,10 +86,15 @@ class GroupCommit:
         """The value of a key, counting what is not yet written."""
         return self._unwritten[key] if key in self._unwritten else self._database.get(key)
 
-    def confirmed(self, result: T) -> "Future[T]":
-        """A future that gives `result` once all changes made so far are durable."""
+    def changes(self, key: bytes) -> bool:
+        """Whether the next commit writes or removes the key."""
+        return key in self._unwritten
+
+    def confirmed(self, result: T, writes: int = 1) -> "Future[T]":
+        """A future that gives `result` once all changes made so far are durable; `writes` is what it counts as."""
         future: Future[T] = self._loop.create_future()
         self._waiting.append((future, result))
+        self._waiting_writes += writes
         if not self._scheduled and not self._syncing:
             self._scheduled = True
             self._loop.call_soon(self._commit)
@@ -90,9 +102,8 @@ class GroupCommit:
 
     def status(self) -> StoreStatus:
         """How much waits, and the failure if there was one."""
-        waiting = len(self._waiting) + len(self._syncing)
-        reason = None if self._failure is None else self._failure.message
-        return StoreStatus(waiting, self._waiting_bytes + self._syncing_bytes, reason)
+        writes, size = self._waiting_writes + self._syncing_writes, self._waiting_bytes + self._syncing_bytes
+        return StoreStatus(writes, size, None if self._failure is None else self._failure.message)
 
     async def close(self) -> None:
         """Confirm or fail what waits, then end the thread."""
@@ -107,7 +118,7 @@ class GroupCommit:
         self._unwritten: dict[bytes, bytes | None] = {}
         self._last: dict[bytes, bytes] = {}
         self._waiting: list[tuple[Future[Any], Any]] = []
-        self._waiting_bytes = 0
+        self._waiting_writes = self._waiting_bytes = 0
 
     def _commit(self) -> None:
         self._scheduled = False
@@ -115,12 +126,8 @@ class GroupCommit:
             return
         for key, value in self._last.items():
             self._batch.put(key, value)
-        batch, changes, self._syncing, self._syncing_bytes = (
-            self._batch,
-            self._unwritten,
-            self._waiting,
-            self._waiting_bytes,
-        )
+        batch, changes, self._syncing = self._batch, self._unwritten, self._waiting
+        self._syncing_writes, self._syncing_bytes = self._waiting_writes, self._waiting_bytes
         self._start_batch()
         self._commit_began = perf_counter()
         try:
@@ -136,11 +143,14 @@ class GroupCommit:
         self._loop.call_soon_threadsafe(self._synced, error)
 
     def _synced(self, error: OSError | None) -> None:
+        if self._failure is not None:
+            return
         if error is not None:
             self._fail("synced", error)
             return
-        done, self._syncing, self._syncing_bytes = self._syncing, [], 0
-        self._options.observer.commit(len(done), perf_counter() - self._commit_began)
+        done, writes = self._syncing, self._syncing_writes
+        self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
+        self._options.observer.commit(writes, perf_counter() - self._commit_began)
         # The next sync runs while the waiters of this one are answered.
         self._commit()
         for future, result in done:
@@ -148,14 +158,14 @@ class GroupCommit:
                 future.set_result(result)
         self._tell_idle()
 
-    def _fail(self, what: str, error: Exception) -> None:
+    def _fail(self, what: str, error: BaseException) -> None:
         self._failure = StoreFailed(
             f"The entry store could not be {what} ({error}); nothing is stored until the disk is mended"
             " and the server restarted"
         )
         self._failure.__cause__ = error
         lost = self._syncing + self._waiting
-        self._syncing, self._syncing_bytes = [], 0
+        self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
         self._start_batch()
         self._options.observer.failed(self._failure.message)
         for future, _ in lost:

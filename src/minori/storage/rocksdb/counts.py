@@ -28,13 +28,13 @@ class Counter:
         self.in_slot = in_slot
         self.in_day = in_day
 
-    def count(self, received: int, metadata_key: bytes, commit: GroupCommit) -> None:
-        """Count a write received at this time, in UNIX ms. What is over becomes rows of the next commit."""
+    def count(self, received: int, metadata_key: bytes, commit: GroupCommit, writes: int = 1) -> None:
+        """Count writes received at this time, in UNIX ms. What is over becomes rows of the next commit."""
         slot = received // _SLOT
         if slot != self.slot:
             self._turn(slot, metadata_key, commit)
-        self.in_slot += 1
-        self.in_day += 1
+        self.in_slot += writes
+        self.in_day += writes
 
     def _turn(self, slot: int, metadata_key: bytes, commit: GroupCommit) -> None:
         """Go to another five minutes: the next ones, later ones, or, where the clock was set back, earlier ones."""

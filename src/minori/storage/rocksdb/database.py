@@ -18,6 +18,10 @@ CHUNK = 128
 OPEN_FILES = 512
 INFO_LOG_BYTES = 1024 * 1024
 
+REMOVALS, REMOVALS_WITHIN, REMOVALS_SHARE = 512, 1024, 0.5
+"""A file is rewritten soon if so many of so many keys in a row are removals, or this share of all its keys (our
+choice, measured): a removal frees nothing until it meets what it removes, in the largest and oldest files."""
+
 T = TypeVar("T")
 
 
@@ -83,6 +87,13 @@ class Database:
         """
         self._rdict.write(batch)
 
+    def flush(self) -> None:
+        """Begin to write out what is in memory alone, so that what was removed can be freed. May take a while."""
+        try:
+            self._rdict.flush(wait=False)
+        except Exception as error:
+            raise StoreFailed(f"The entry store could not be flushed ({error}); look at the disk") from error
+
     def close(self) -> None:
         """Flush and let go of every file, even if the disk refuses to flush: `StoreFailed` is raised then."""
         try:
@@ -115,6 +126,7 @@ def _tuning() -> Options:
     options.set_compression_type(DBCompressionType.lz4())
     options.set_bottommost_compression_type(DBCompressionType.zstd())
     options.set_max_open_files(OPEN_FILES)
+    options.add_compact_on_deletion_collector_factory(REMOVALS_WITHIN, REMOVALS, REMOVALS_SHARE)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(INFO_LOG_BYTES)
     return options

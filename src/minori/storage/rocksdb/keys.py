@@ -14,6 +14,7 @@ sorts before a longer one that begins with it. A time is eight bytes, big-endian
 | `N` account NUL type id | the resource's attribute names, a JSON array |
 | `S` account NUL type id NUL number | the writes received in one five minutes, as eight bytes |
 | `T` account NUL type id NUL number | the writes received in one day, as eight bytes |
+| `R` | the horizon of retention, as eight bytes |
 
 The fences stop a scan at the end of a resource without a look at the keys it passes. Where the first
 resource has no fence yet, a scan backwards runs into `C`, whose values are empty too: no letter below `E`
@@ -44,6 +45,12 @@ COUNTS: Final = {Interval.FIVE_MINUTES: b"S", Interval.DAY: b"T"}
 
 FENCE: Final = b""
 """The value of every fence; a row is never empty."""
+
+METADATA: Final = b"M"
+"""What the metadata keys of all resources begin with."""
+
+HORIZON: Final = b"R"
+"""The key of the horizon of retention."""
 
 END: Final = b"F"
 """The key of the fence behind the last resource."""
@@ -101,6 +108,12 @@ def parse_metadata_key(account: str, key: bytes) -> Resource:
     """The resource whose metadata key this is."""
     rest = key[len(metadata_prefix(account)) :]
     return Resource(account, TYPES[rest[0]], rest[1:].decode())
+
+
+def parse_resource(key: bytes) -> Resource:
+    """The resource whose metadata key this is, whoever's it is."""
+    account, _, rest = key[len(METADATA) :].partition(b"\0")
+    return Resource(account.decode(), TYPES[rest[0]], rest[1:].decode())
 
 
 def names_key(metadata: bytes) -> bytes:

@@ -5,15 +5,18 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
 `fdatasync` on the log file that took it, which leaves the interpreter free. What makes that sound:
 
 * RocksDB hands each batch to the operating system whole, before the write returns.
-* A batch goes into the newest log file. Log files change inside a write, and only one writer exists; or when
-  RocksDB mends an error of its own, after which a write fails and everything ends.
+* A batch goes into the log file that is the newest then. Log files change inside a write, and only one writer
+  exists; when `retention` has memory written out, on a thread of its own, so that by the time we look there may be
+  newer ones, and all of them are synced; or when RocksDB mends an error of its own, after which a write fails and
+  everything ends.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -21,14 +24,15 @@ from msgspec import Struct
 
 
 class SyncTask(Struct, frozen=True):
-    """What makes one commit durable: the log file's descriptor, and its folder's if the file is new."""
+    """What makes one commit durable: the descriptors of the logs it may be in, and of their folder if one is new."""
 
-    log: int
+    logs: Sequence[int]
     folder: int | None
 
     def run(self) -> None:
         """Sync; raises `OSError` if the disk refuses."""
-        os.fdatasync(self.log)
+        for log in self.logs:
+            os.fdatasync(log)
         if self.folder is not None:
             os.fsync(self.folder)
 
@@ -39,35 +43,56 @@ class LogFollower:
     def __init__(self, folder: Path) -> None:
         self._path = folder
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._log: int | None = None
-        self._size = 0
         self._is_new = True
+        self._number, self._size = -1, 0
+        self._logs: list[int] = []
         # Opened now, since descriptors may be short by the first write.
-        self._follow_newest()
+        self._follow(max(self._numbers()))
 
     def written(self) -> SyncTask:
-        """What is to be synced after a batch has been written."""
-        if self._log is not None and (size := os.fstat(self._log).st_size) > self._size:
+        """What is to be synced after a batch has been written; what was given before has been."""
+        self._close(self._logs[:-1])
+        del self._logs[:-1]
+        size = os.fstat(self._logs[0]).st_size
+        if size > self._size:
             self._size = size
-            task = SyncTask(self._log, self._folder if self._is_new else None)
+            task = SyncTask(self._logs, self._folder if self._is_new else None)
         else:
-            task = SyncTask(self._follow_newest(), self._folder)
+            self._follow(self._number + 1)
+            task = SyncTask(self._logs, self._folder)
         self._is_new = False
         return task
 
     def close(self) -> None:
         """Let go of the descriptors."""
-        if self._log is not None:
-            os.close(self._log)
+        self._close(self._logs)
         os.close(self._folder)
 
-    def _follow_newest(self) -> int:
-        newest = max(self._path.glob("[0-9]*.log"), key=lambda path: int(path.stem))
-        if self._log is not None:
-            os.close(self._log)
-        self._log = os.open(newest, os.O_RDONLY)
-        self._size = os.fstat(self._log).st_size
-        return self._log
+    def _follow(self, first: int) -> None:
+        """Open every log file from that number on, if there is one, and let go of the others.
+
+        The batch is in one of them, and seldom there are several. One that is gone is in a table by now, synced.
+        """
+        opened: dict[int, int] = {}
+        while not opened and (newer := [number for number in self._numbers() if number >= first]):
+            for number in sorted(newer):
+                with suppress(FileNotFoundError):
+                    opened[number] = os.open(self._path / f"{number:06}.log", os.O_RDONLY)
+        if opened:
+            self._close(self._logs)
+            self._number, self._logs = max(opened), list(opened.values())
+        self._size = os.fstat(self._logs[-1]).st_size
+
+    def _numbers(self) -> list[int]:
+        numbers = [int(path.stem) for path in self._path.glob("[0-9]*.log")]
+        if not numbers:
+            raise FileNotFoundError(f"{self._path} holds no log any more")
+        return numbers
+
+    @staticmethod
+    def _close(logs: Sequence[int]) -> None:
+        for log in logs:
+            os.close(log)
 
 
 class SyncThread:

@@ -13,10 +13,11 @@ class Tail:
     """The end of a resource's entries, its metadata, and the counts under way.
 
     `newest` is no earlier than its latest entry (-1: none). `run` is a stretch of times that are all
-    taken, by which a burst finds its next free millisecond without asking for each one.
+    taken, by which a burst finds its next free millisecond without asking for each one. `seen` are the attribute
+    names that the last write brought: the next one nearly always brings the same.
     """
 
-    __slots__ = ("counter", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last")
+    __slots__ = ("counter", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last", "seen")
 
     def __init__(
         self, prefix: bytes, metadata_key: bytes, newest: int, metadata: ResourceMetadata | None, counter: Counter
@@ -28,6 +29,7 @@ class Tail:
         self.counter = counter
         self.run_first = 0
         self.run_last = -1
+        self.seen: tuple[str, ...] = ()
 
     def candidate(self, time: int) -> int:
         """The first time at or after `time` that is not known to be taken."""

@@ -11,8 +11,10 @@ from sqlalchemy.types import TypeEngine
 from minori.model.export import ExportedBytes, ExportJob
 from minori.model.registry import (
     AuthKey,
+    BeamKey,
     Device,
     Group,
+    IngestToken,
     KeyUse,
     Logout,
     Operator,
@@ -39,6 +41,8 @@ _NAMES: Mapping[type[Struct], str] = {
     Sim: "sims",
     Device: "devices",
     Session: "sessions",
+    BeamKey: "beam_keys",
+    IngestToken: "ingest_tokens",
     Logout: "logouts",
     Secret: "secrets",
     ExportJob: "export_jobs",

@@ -1,0 +1,1 @@
+"""The binary parser: what its formats mean, and payloads read by them."""
