@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
@@ -153,7 +154,9 @@ class Server:
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, number)
+            # It may have ended since, or before its end was told.
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
     def login(self) -> dict[str, str]:
         """The two headers of every API call, from a login with the root auth key."""
