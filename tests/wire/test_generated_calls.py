@@ -39,8 +39,8 @@ NEEDS_MORE = {
 }
 """Operations whose bodies name something, or hold a document: what is made up is refused."""
 
-NEVER = {"listRoleVersions"}
-"""There are no versions of one's own roles."""
+NEVER = {"listRoleVersions", "publish", "publishToPath"}
+"""There are no versions of one's own roles, and a secret that is made up is no device's."""
 
 MAKERS = re.compile(r"/register$|^/operators/{operator_id}/(users/{user_name}|roles/{role_id})$")
 """Paths that POST makes something under: the id must be free."""
@@ -81,6 +81,8 @@ class Things:
             self.ids["sim_id"] = sim["simId"]
             self._made("POST", f"/sims/{sim['simId']}/enable_termination")
             self._made("PUT", f"/minori/sessions/{self.ids['network']}", {"imsi": sim["imsi"]})
+            if kind == "minori":
+                self._feeders()
         elif kind == "devices":
             device = self._made("POST", "/devices", {"groupId": self.ids["group_id"], "tags": tags})
             self.ids["device_id"] = device["deviceId"]
@@ -89,6 +91,14 @@ class Things:
             self._made("POST", f"{path}/{self.ids['device_id']}/register", registration)
         elif kind == "operators":
             self._people(route)
+
+    def _feeders(self) -> None:
+        """There may be only so many: those before go."""
+        for kind, name in (("beam_keys", "beamKeyId"), ("ingest_tokens", "ingestTokenId")):
+            for one in self.boss.ask("GET", f"/minori/{kind}").json:
+                self._made("DELETE", f"/minori/{kind}/{one[name]}")
+        self.ids["beam_key_id"] = self._made("POST", "/minori/beam_keys")["beamKeyId"]
+        self.ids["ingest_token_id"] = self._made("POST", "/minori/ingest_tokens")["ingestTokenId"]
 
     def _people(self, route: AnyRoute) -> None:
         """There may be only so many: those before go."""
