@@ -133,6 +133,9 @@ INDEX_FIGURES = (
 WAYS_FIGURES = (
     Figure("ways-batch", "entries in batches of 100, 64 connections", "entries/s", (Against("ways-single", 4),)),
     Figure("ways-parsed", "12 bytes read by a format of 5 fields, 64 connections", "1/s", (Against("ways-unparsed"),)),
+    Figure("fleet-http", "100 simulated devices at 1,000 a second over HTTP", "1/s"),
+    Figure("fleet-tcp", "100 simulated devices at 1,000 a second over TCP", "1/s"),
+    Figure("fleet-udp", "100 simulated devices at 1,000 a second over UDP", "1/s"),
     Figure("flood", "datagrams stored under a flood", "1/s"),
     Figure("flood-lost", "datagrams of the flood that are not accounted for", "datagrams", ceiling=0),
 )

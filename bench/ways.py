@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from bench.server import DEMO_IMSI, Server, minori
 CONNECTIONS = 64
 ITEMS = 100
 SENDERS = 4
+DEVICES = 100
+RATE = 1000
+"""How many devices `minori simulate` is, and how many messages a second they send together."""
+
 _GRACE_SECONDS = 30.0
 
 _PLAIN: dict[str, dict[str, Any]] = {}
@@ -46,7 +51,10 @@ def run(plan: Plan, wanted: AbstractSet[str], work: Path) -> dict[str, list[Read
     with minori(plan.core, work / "ways", log) as server:
         group = Group(server)
         needed = plan.with_anchors(WAYS_FIGURES, wanted)
-        chosen = {name: probe for name, probe in _probes(plan, server, group, work).items() if name in needed}
+        probes = _probes(plan, server, group, work)
+        for door in ("http", "tcp", "udp"):
+            probes[f"fleet-{door}"] = charged(server.pid, partial(fleet, plan, server, work / "ways", door))
+        chosen = {name: probe for name, probe in probes.items() if name in needed}
         readings = measure(chosen, plan.seconds, plan.rounds, server.settle)
         if {"flood", "flood-lost"} & wanted:
             group.say(_PLAIN)
@@ -91,6 +99,16 @@ def _probes(plan: Plan, server: Server, group: Group, work: Path) -> dict[str, P
         "ways-unparsed": post(_PLAIN, Request(door, headers=octets, body=_BYTES)),
         "ways-parsed": post(_PARSED, Request(door, headers=octets, body=_BYTES)),
     }
+
+
+def fleet(plan: Plan, server: Server, data: Path, door: str, seconds: int) -> Reading:
+    """Messages stored a second of simulated devices, each a SIM of its own, that keep a steady rate together."""
+    port = server.door_http.rpartition(":")[2] if door == "http" else server.door_stream
+    program = str(Path(sys.executable).parent / "minori")
+    command = [program, "simulate", "--door", door, "--to", f"127.0.0.1:{port}", "--data-dir", str(data), "--register"]
+    command += ["--devices", str(DEVICES), "--rate", str(RATE), "--seconds", str(seconds), "--json"]
+    told = answer(plan.load_core, command, seconds + _GRACE_SECONDS)
+    return Reading(told["stored"] / told["seconds"], told["p50Ms"], told["p99Ms"], told["sent"] - told["stored"])
 
 
 def _flood(plan: Plan, server: Server) -> tuple[Reading, Reading]:
