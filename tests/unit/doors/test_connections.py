@@ -189,6 +189,8 @@ def test_stray_line_ends_do_not_keep_a_connection_open() -> None:
             while not ended.done():
                 await line.send(b"\r\n")
                 await asyncio.wait([ended], timeout=0.02)
+            # A line end that reaches the closed socket is answered with a reset.
+            assert isinstance(ended.exception(), ConnectionResetError | None)
 
     run(main())
 
