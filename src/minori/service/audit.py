@@ -15,8 +15,9 @@ from minori.errors import Error
 from minori.model.audit import AuditEntry, AuditPage, AuditPlace, AuditQuery
 from minori.model.registry import Principal
 from minori.observe.metrics import Metrics
+from minori.service import forgetting
+from minori.service.forgetting import forget_all
 from minori.service.identities import Identities
-from minori.service.tidying import Rest
 from minori.storage.base import AuditLog
 
 QUEUED = 20_000
@@ -31,13 +32,6 @@ GUESSES = 60
 Who knows no secret of an operator could otherwise push everything else out of his log.
 """
 
-TIDY_SECONDS = 60.0
-"""How long after a look for entries that are to be forgotten the next one begins (our choice)."""
-
-AT_ONCE = 1000
-"""Entries that are forgotten before others have their turn (our choice)."""
-
-_DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
 
 _log = structlog.get_logger()
@@ -107,15 +101,7 @@ class AuditService:
 
     async def tidy(self) -> int:
         """Forget what is too old, and the oldest of who has too much; how many entries. Raises what the store does."""
-        days = self._settings.days
-        before = self._clock_ms() - days * _DAY_MS if days else 0
-        forgotten, count = 0, AT_ONCE
-        rest = Rest()
-        while count == AT_ONCE:
-            count = await self._log.forget(before, self._settings.entries, AT_ONCE)
-            forgotten += count
-            await rest.take()
-        return forgotten
+        return await forget_all(self._log.forget, self._clock_ms(), self._settings.days, self._settings.entries)
 
     def _may_guess(self, operator_id: str) -> bool:
         minute = self._clock_ms() // _MINUTE_MS
@@ -138,7 +124,7 @@ class AuditService:
                 self._fail(error)
             except Exception:  # noqa: BLE001 - a defect of ours ends this look, not the next one
                 _log.exception("the audit log could not be tidied")
-            await asyncio.sleep(TIDY_SECONDS)
+            await asyncio.sleep(forgetting.EVERY_SECONDS)
 
     async def _write(self) -> None:
         """One batch. It goes on waiting where the store may take it later, and is given up where it never will."""

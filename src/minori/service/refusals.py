@@ -24,8 +24,9 @@ from minori.model.refusal import (
     merged,
 )
 from minori.model.resource import Resource
+from minori.service import forgetting
+from minori.service.forgetting import forget_all
 from minori.service.registry import Registry
-from minori.service.tidying import Rest
 from minori.storage.base import RefusalLog
 
 SENDERS = 1000
@@ -52,13 +53,6 @@ MANY = "From more senders than are told apart; /metrics counts all"
 EVERY_SECONDS = 1.0
 """How often what waits is handed to the log (our choice)."""
 
-TIDY_SECONDS = 60.0
-"""How long after a look for refusals that are to be forgotten the next one begins (our choice)."""
-
-AT_ONCE = 1000
-"""Refusals that are forgotten before others have their turn (our choice)."""
-
-_DAY_MS = 86_400_000
 
 _log = structlog.get_logger()
 
@@ -186,15 +180,7 @@ class Refusals:
 
     async def tidy(self) -> int:
         """Forget what is too old, and the oldest of who has too much; how many. Raises what the log does."""
-        days = self._settings.days
-        before = self._clock_ms() - days * _DAY_MS if days else 0
-        forgotten, count = 0, AT_ONCE
-        rest = Rest()
-        while count == AT_ONCE:
-            count = await self._log.forget(before, self._settings.entries, AT_ONCE)
-            forgotten += count
-            await rest.take()
-        return forgotten
+        return await forget_all(self._log.forget, self._clock_ms(), self._settings.days, self._settings.entries)
 
     def _begin(self, key: _Key, size: int | None) -> _Run | None:
         door, reason, level, _, origin, _ = key
@@ -301,7 +287,7 @@ class Refusals:
             except Exception:  # noqa: BLE001 - a defect of ours ends this look, not the next one
                 _log.exception("the log of refusals could not be tidied")
             self._lost = 0
-            await asyncio.sleep(TIDY_SECONDS)
+            await asyncio.sleep(forgetting.EVERY_SECONDS)
 
     async def _write(self) -> None:
         """One batch. It goes on waiting where the log may take it later, and is given up where it never will."""

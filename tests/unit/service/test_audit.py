@@ -13,7 +13,7 @@ from minori.errors import Overloaded, StoreFailed
 from minori.model.audit import AuditEntry, AuditQuery
 from minori.model.registry import AuthKey, Operator, Principal, Record, User, user_srn
 from minori.observe.metrics import Metrics
-from minori.service import audit
+from minori.service import audit, forgetting
 from minori.service.audit import GUESSES, AuditService, claimed
 from minori.service.identities import Identities
 from minori.storage.base import Noted
@@ -251,7 +251,7 @@ def test_strangers_fill_nobody_s_log() -> None:
 def test_calls_go_when_they_are_too_old_and_the_oldest_when_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(audit, "AT_ONCE", 2)
+    monkeypatch.setattr(forgetting, "AT_ONCE", 2)
 
     async def story() -> None:
         house = House(Audit(days=3, entries=4))
@@ -282,7 +282,7 @@ def test_without_days_nothing_is_too_old() -> None:
 
 
 def test_a_look_for_what_is_to_be_forgotten_is_taken_again_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "TIDY_SECONDS", 0.001)
+    monkeypatch.setattr(forgetting, "EVERY_SECONDS", 0.001)
 
     async def story() -> None:
         house = House(Audit(entries=1))

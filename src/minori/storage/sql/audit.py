@@ -1,32 +1,18 @@
 """The audit log in a relational database of its own, on SQLAlchemy Core: one code, the dialect beside it."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Integer,
-    MetaData,
-    Table,
-    bindparam,
-    delete,
-    func,
-    literal,
-    select,
-    tuple_,
-)
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Table, select
 
-from minori.errors import SettingsInvalid, StoreFailed
+from minori.errors import StoreFailed
 from minori.model.audit import AuditEntry, AuditPage, AuditPlace, AuditQuery, page_of
 from minori.storage.base import AuditLog
-from minori.storage.sql import sqlite
-from minori.storage.sql.database import Database, Dialect
+from minori.storage.sql.database import Database
+from minori.storage.sql.history import History
+from minori.storage.sql.opening import open_database
 from minori.storage.sql.schema import Schema
 from minori.storage.sql.tables import TEXT
-
-_DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite}
 
 _METADATA = MetaData()
 
@@ -58,8 +44,6 @@ CALLERS = Table(
 )
 """How many entries of an operator are kept, and the sequence of the last one that was added; it never goes back."""
 
-_place = tuple_(CALLS.c.time, CALLS.c.sequence)
-_MINE = CALLS.c.operator_id == bindparam("operator")
 _ENTRIES = select(
     CALLS.c.sequence,
     CALLS.c.operator_id,
@@ -71,25 +55,11 @@ _ENTRIES = select(
     CALLS.c.time,
     CALLS.c.status,
 )
-_OLD = select(literal(1)).where(_MINE, CALLS.c.time < bindparam("before")).limit(bindparam("most"))
-_COUNT_OLD = select(func.count()).select_from(_OLD.subquery())
-_AT = select(CALLS.c.time, CALLS.c.sequence).where(_MINE).order_by(CALLS.c.time, CALLS.c.sequence)
-_LAST_OF_OLDEST = _AT.limit(1).offset(bindparam("behind"))
-_FORGET = delete(CALLS).where(_MINE, _place <= tuple_(bindparam("of_time"), bindparam("of_sequence")))
 
 
 async def open_audit_log(url: str) -> "SqlAuditLog":
-    """The log at `sqlite:///absolute/path`, made if absent; the path is taken as it is, unescaped.
-
-    Raises `SettingsInvalid` for another URL, `DataDirectoryBroken` for a file that cannot be read or is
-    no audit log, `FormatTooNew` for one that a newer Minori wrote.
-    """
-    scheme, _, path = url.partition("://")
-    dialect = _DIALECTS.get(scheme)
-    if dialect is None or not path.startswith("/"):
-        raise SettingsInvalid(f"{scheme}: is no audit log Minori can open; write sqlite:///absolute/path.sqlite")
-    engine = await asyncio.to_thread(dialect.open_engine, path, AUDIT)
-    return SqlAuditLog(Database(engine, dialect, dialect.reserve(path), AUDIT.noun))
+    """The log at a URL. Raises what `open_database` does."""
+    return SqlAuditLog(await open_database(url, AUDIT))
 
 
 class SqlAuditLog(AuditLog):
@@ -97,7 +67,7 @@ class SqlAuditLog(AuditLog):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._upsert = database.dialect.upsert(CALLERS)
+        self._history = History(database.dialect, CALLS, CALLERS)
 
     @property
     def failure(self) -> str | None:
@@ -113,14 +83,13 @@ class SqlAuditLog(AuditLog):
         """One statement, in the order of an index."""
         statement = _ENTRIES.where(CALLS.c.operator_id == query.operator_id, CALLS.c.time >= query.first)
         last = query.last
-        if before is not None and before.sequence is None:
-            last = min(last, before.time - 1)
-        elif before is not None:
+        if before is not None:
             last = min(last, before.time)
-            statement = statement.where(_place < tuple_(literal(before.time), literal(before.sequence)))
+            # Without a sequence it is before all that has its time; any row has a sequence from 1.
+            statement = statement.where(self._history.before(before.time, before.sequence or 0))
         if query.kind is not None:
             statement = statement.where(CALLS.c.kind == query.kind)
-        newest = statement.where(CALLS.c.time <= last).order_by(CALLS.c.time.desc(), CALLS.c.sequence.desc())
+        newest = statement.where(CALLS.c.time <= last).order_by(*self._history.newest_first)
         limited = newest.limit(query.limit + 1)
         return await self._database.read(
             lambda connection: page_of(
@@ -131,7 +100,7 @@ class SqlAuditLog(AuditLog):
     async def forget(self, before: int, keep: int, limit: int) -> int:
         """One transaction, a few statements an operator."""
         return await self._database.write(
-            lambda connection: self._forget(connection, before, keep, limit), removes=True
+            lambda connection: self._history.forget(connection, before, keep, limit), removes=True
         )
 
     async def flaws(self) -> Sequence[str]:
@@ -150,39 +119,19 @@ class SqlAuditLog(AuditLog):
         for entry in entries:
             by_operator.setdefault(entry.operator_id, []).append(entry)
         for operator_id, mine in by_operator.items():
-            found = connection.execute(select(CALLERS).where(CALLERS.c.operator_id == operator_id)).one_or_none()
-            _, kept, last = found or (operator_id, 0, 0)
-            rows = [
-                (
-                    operator_id,
-                    one.time,
-                    sequence,
-                    one.user_name,
-                    one.address,
-                    one.method,
-                    one.kind,
-                    one.path,
-                    one.status,
-                )
-                for sequence, one in enumerate(mine, last + 1)
-            ]
-            self._database.dialect.insert_many(connection, CALLS, rows)
-            self._note(connection, operator_id, kept + len(rows), last + len(rows))
+            self._history.add(connection, operator_id, mine, _row)
 
-    def _forget(self, connection: Connection, before: int, keep: int, limit: int) -> int:
-        forgotten = 0
-        for operator_id, kept, last in connection.execute(select(CALLERS)).all():
-            most = limit - forgotten
-            if most == 0:
-                break
-            old = connection.execute(_COUNT_OLD, {"operator": operator_id, "before": before, "most": most})
-            count = min(max(old.scalar_one(), kept - keep), most)
-            if count:
-                end = connection.execute(_LAST_OF_OLDEST, {"operator": operator_id, "behind": count - 1}).one()
-                connection.execute(_FORGET, {"operator": operator_id, "of_time": end.time, "of_sequence": end.sequence})
-                self._note(connection, operator_id, kept - count, last)
-                forgotten += count
-        return forgotten
 
-    def _note(self, connection: Connection, operator_id: str, kept: int, last: int) -> None:
-        connection.execute(self._upsert, {"operator_id": operator_id, "kept": kept, "last": last})
+def _row(sequence: int, one: AuditEntry) -> tuple[Any, ...]:
+    """The values of a row in the order of its columns."""
+    return (
+        one.operator_id,
+        one.time,
+        sequence,
+        one.user_name,
+        one.address,
+        one.method,
+        one.kind,
+        one.path,
+        one.status,
+    )

@@ -1,6 +1,5 @@
 """The catalog in a relational database, on SQLAlchemy Core: one code, the dialect beside it."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,29 +7,19 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Select, bindparam, delete, exc, insert, select
 
-from minori.errors import SettingsInvalid, StoreFailed
+from minori.errors import StoreFailed
 from minori.storage.base import Catalog, Change, Changes, Conflict, Insert, R, Remove, Replace
 from minori.storage.records import check_fields, key_field, key_of
-from minori.storage.sql import journal, sqlite
-from minori.storage.sql.database import Database, Dialect
+from minori.storage.sql import journal
+from minori.storage.sql.database import Database
 from minori.storage.sql.files import SqlFileIndex
+from minori.storage.sql.opening import open_database
 from minori.storage.sql.tables import CATALOG, TABLES
-
-_DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite}
 
 
 async def open_catalog(url: str) -> "SqlCatalog":
-    """The catalog at `sqlite:///absolute/path`, made if absent; the path is taken as it is, unescaped.
-
-    Raises `SettingsInvalid` for another URL, `DataDirectoryBroken` for a file that cannot be read or is
-    no catalog, `FormatTooNew` for one that a newer Minori wrote.
-    """
-    scheme, _, path = url.partition("://")
-    dialect = _DIALECTS.get(scheme)
-    if dialect is None or not path.startswith("/"):
-        raise SettingsInvalid(f"{scheme}: is no catalog Minori can open; write sqlite:///absolute/path.sqlite")
-    engine = await asyncio.to_thread(dialect.open_engine, path, CATALOG)
-    return SqlCatalog(Database(engine, dialect, dialect.reserve(path), CATALOG.noun))
+    """The catalog at a URL. Raises what `open_database` does."""
+    return SqlCatalog(await open_database(url, CATALOG))
 
 
 class SqlCatalog(Catalog):

@@ -1,25 +1,11 @@
 """The log of refusals in a relational database of its own, on SQLAlchemy Core: one code, the dialect beside it."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    MetaData,
-    Table,
-    bindparam,
-    delete,
-    func,
-    literal,
-    select,
-    tuple_,
-)
+from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Table, delete, select
 
-from minori.errors import SettingsInvalid, StoreFailed
+from minori.errors import StoreFailed
 from minori.model.refusal import (
     Level,
     Refusal,
@@ -33,12 +19,11 @@ from minori.model.refusal import (
 )
 from minori.model.resource import ResourceType
 from minori.storage.base import RefusalLog
-from minori.storage.sql import sqlite
-from minori.storage.sql.database import Database, Dialect
+from minori.storage.sql.database import Database
+from minori.storage.sql.history import History
+from minori.storage.sql.opening import open_database
 from minori.storage.sql.schema import Schema
 from minori.storage.sql.tables import TEXT
-
-_DIALECTS: Mapping[str, Dialect] = {"sqlite": sqlite}
 
 _METADATA = MetaData()
 
@@ -89,28 +74,12 @@ SENDERS = Table(
 )
 """An unknown sender a row."""
 
-_place = tuple_(REFUSED.c.time, REFUSED.c.sequence)
-_MINE = REFUSED.c.account == bindparam("of_account")
-_OLD = select(literal(1)).where(_MINE, REFUSED.c.time < bindparam("before")).limit(bindparam("most"))
-_COUNT_OLD = select(func.count()).select_from(_OLD.subquery())
-_AT = select(REFUSED.c.time, REFUSED.c.sequence).where(_MINE).order_by(REFUSED.c.time, REFUSED.c.sequence)
-_LAST_OF_OLDEST = _AT.limit(1).offset(bindparam("behind"))
-_FORGET = delete(REFUSED).where(_MINE, _place <= tuple_(bindparam("of_time"), bindparam("of_sequence")))
 _LATEST = select(SENDERS).order_by(SENDERS.c.last.desc(), SENDERS.c.address)
 
 
 async def open_refusal_log(url: str) -> "SqlRefusalLog":
-    """The log at `sqlite:///absolute/path`, made if absent; the path is taken as it is, unescaped.
-
-    Raises `SettingsInvalid` for another URL, `DataDirectoryBroken` for a file that cannot be read or is
-    no log of refusals, `FormatTooNew` for one that a newer Minori wrote.
-    """
-    scheme, _, path = url.partition("://")
-    dialect = _DIALECTS.get(scheme)
-    if dialect is None or not path.startswith("/"):
-        raise SettingsInvalid(f"{scheme}: is no log of refusals Minori can open; write sqlite:///absolute/path.sqlite")
-    engine = await asyncio.to_thread(dialect.open_engine, path, REFUSALS)
-    return SqlRefusalLog(Database(engine, dialect, dialect.reserve(path), REFUSALS.noun))
+    """The log at a URL. Raises what `open_database` does."""
+    return SqlRefusalLog(await open_database(url, REFUSALS))
 
 
 class SqlRefusalLog(RefusalLog):
@@ -118,7 +87,7 @@ class SqlRefusalLog(RefusalLog):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._upsert = database.dialect.upsert(ACCOUNTS)
+        self._history = History(database.dialect, REFUSED, ACCOUNTS)
 
     @property
     def failure(self) -> str | None:
@@ -139,10 +108,11 @@ class SqlRefusalLog(RefusalLog):
                 statement = statement.where(REFUSED.c[name] == str(value))
         if query.after:
             statement = statement.where(REFUSED.c.sequence > query.after)
+        last = query.last
         if before is not None:
-            statement = statement.where(_place < tuple_(literal(before.time), literal(before.sequence)))
-        newest = (REFUSED.c.time.desc(), REFUSED.c.sequence.desc())
-        limited = statement.where(REFUSED.c.time <= query.last).order_by(*newest).limit(query.limit + 1)
+            last = min(last, before.time)
+            statement = statement.where(self._history.before(before.time, before.sequence))
+        limited = statement.where(REFUSED.c.time <= last).order_by(*self._history.newest_first).limit(query.limit + 1)
         return await self._database.read(
             lambda connection: page_of([_refusal(row) for row in connection.execute(limited)], query.limit)
         )
@@ -177,11 +147,7 @@ class SqlRefusalLog(RefusalLog):
         for one in refusals:
             by_account.setdefault(one.account, []).append(one)
         for account, mine in by_account.items():
-            found = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.account == account)).one_or_none()
-            _, kept, last = found or (account, 0, 0)
-            rows = [_row(sequence, one) for sequence, one in enumerate(mine, last + 1)]
-            self._database.dialect.insert_many(connection, REFUSED, rows)
-            self._note(connection, account, kept + len(rows), last + len(rows))
+            self._history.add(connection, account, mine, _row)
         if senders:
             self._add_senders(connection, senders, keep)
 
@@ -203,22 +169,7 @@ class SqlRefusalLog(RefusalLog):
 
     def _forget(self, connection: Connection, before: int, keep: int, limit: int) -> int:
         connection.execute(delete(SENDERS).where(SENDERS.c.last < before))
-        forgotten = 0
-        for account, kept, last in connection.execute(select(ACCOUNTS)).all():
-            most = limit - forgotten
-            if most == 0:
-                break
-            old = connection.execute(_COUNT_OLD, {"of_account": account, "before": before, "most": most})
-            count = min(max(old.scalar_one(), kept - keep), most)
-            if count:
-                end = connection.execute(_LAST_OF_OLDEST, {"of_account": account, "behind": count - 1}).one()
-                connection.execute(_FORGET, {"of_account": account, "of_time": end.time, "of_sequence": end.sequence})
-                self._note(connection, account, kept - count, last)
-                forgotten += count
-        return forgotten
-
-    def _note(self, connection: Connection, account: str, kept: int, last: int) -> None:
-        connection.execute(self._upsert, {"account": account, "kept": kept, "last": last})
+        return self._history.forget(connection, before, keep, limit)
 
 
 def _row(sequence: int, one: Refusal) -> tuple[Any, ...]:
