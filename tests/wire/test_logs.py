@@ -354,6 +354,8 @@ def test_whoever_follows_sees_what_is_refused_from_then_on(fleet: Fleet) -> None
     command = [str(script), "logs", "--follow", "--jsonl", "--limit", "1", "--data-dir", str(fleet.server.data_dir)]
     assert fleet.post(b"").status == 400
     fleet.logs()
+    # Who starts the tests in the background of a script has them ignore SIGINT, and with them what they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
         assert following.stdout is not None
         first = json.loads(following.stdout.readline())
