@@ -36,10 +36,12 @@ from minori.model.statistics import Interval
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.entries import MemoryEntryStore
+from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.commit import GroupCommit
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.entries import RocksDBEntryStore
 from minori.storage.rocksdb.recent import RUN_OVERHEAD, Recent
+from minori.storage.rocksdb.sealing import Sealer, Sealing
 from minori.storage.rocksdb.tail import Tails
 
 T = TypeVar("T")
@@ -110,8 +112,11 @@ class EntryStores(RuleBasedStateMachine):
         options = EntryStoreOptions(self.watcher, waiting_writes=MOST_WAITING)
         # Small, so that rows are forgotten and whole resources too.
         recent = Recent(kept=8 * RUN_OVERHEAD, largest_run=RUN_OVERHEAD + 600)
-        commit = GroupCommit(database, options, asyncio.get_running_loop(), recent.written)
-        return RocksDBEntryStore(database, commit, Tails(LARGEST_CALL), recent)
+        loop = asyncio.get_running_loop()
+        commit = GroupCommit(database, options, loop, recent.written)
+        tails, blocks = Tails(database, LARGEST_CALL), Blocks(database, kept=4000)
+        self.sealer = Sealer(database, blocks, tails, commit, loop, Sealing(rows=2, due=3, size=200))
+        return RocksDBEntryStore(database, commit, tails, recent, blocks, self.sealer)
 
     async def settled(self) -> None:
         for rocks, memory in self.waiting:
@@ -232,6 +237,14 @@ class EntryStores(RuleBasedStateMachine):
     @rule()
     def release(self) -> None:
         self.run(self.rocks.retention.release())
+
+    @rule(slices=st.integers(1, 20))
+    def seal(self, slices: int) -> None:
+        async def seal() -> None:
+            await self.settled()
+            self.sealer.slices(slices)
+
+        self.run(seal())
 
     @rule(resource=resources, descending=st.booleans())
     def delete_an_end(self, *, resource: Resource, descending: bool) -> None:

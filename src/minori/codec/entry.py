@@ -20,6 +20,9 @@ from minori.model.resource import Resource
 _encode = msgspec.json.Encoder().encode
 _START = len(b'"time":')
 
+CATEGORY = b',"category":'
+"""What is in the row of an entry that carries a category, and in no other: no content holds these quotation marks."""
+
 
 class _Row(msgspec.Struct, rename="camel"):
     time: int
@@ -46,6 +49,16 @@ def row_time(row: bytes) -> int:
     return int(row[_START : row.index(b",", _START)])
 
 
+def tombstone(time: int) -> bytes:
+    """What stands in the place of a row to say that there is no entry at its time any more."""
+    return b'"time":%d,' % time
+
+
+def is_entry(row: bytes) -> bool:
+    """Whether it is a row, and no tombstone."""
+    return row.endswith(b"}")
+
+
 def decode_row(resource: Resource, row: bytes) -> DataEntry:
     """The entry a row stands for."""
     fields = _decode(b"{" + row)
@@ -55,6 +68,12 @@ def decode_row(resource: Resource, row: bytes) -> DataEntry:
 def members(resource: Resource) -> bytes:
     """The opening brace and the resource's own members, ready to stand in front of a row."""
     return b'{"resourceType":"%b","resourceId":%b,' % (resource.type.encode(), _encode(resource.id))
+
+
+def split_part(part: bytes, front: bytes) -> list[bytes]:
+    """The rows in a part of a page: objects joined by commas, each with the members `front` in front."""
+    # A string's quotation marks follow on backslashes, so that no content holds what stands between two objects.
+    return part[len(front) :].split(b"," + front)
 
 
 def join_page(resource: Resource, rows: Sequence[bytes]) -> bytes:

@@ -16,8 +16,8 @@ from msgspec import Meta, Struct
 from minori import __version__
 from minori.errors import DataDirectoryBroken, DataDirectoryBusy, FormatTooNew
 
-FORMAT = 1
-"""The format of the directory that this Minori writes."""
+FORMAT = 2
+"""The format of the directory that this Minori writes. 1 had no blocks of entries; it is read, and becomes 2."""
 
 _LOCK = "minori.lock"
 _STAMP = "format.json"
@@ -127,7 +127,9 @@ class DataDirectory(Places):
             self._lock: int | None = _locked(self.path)
         try:
             with _translated(self.path):
-                _check_format(self.path)
+                if _check_format(self.path) < FORMAT:
+                    # Before anything is written that an older Minori would not see.
+                    _stamp(self.path)
         except BaseException:
             self.close()
             raise
@@ -210,11 +212,16 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _check_format(path: Path) -> None:
+def _stamp(path: Path) -> None:
+    _write(path / _STAMP, b'{"format": %d, "minori": "%b"}\n' % (FORMAT, __version__.encode()))
+
+
+def _check_format(path: Path) -> int:
+    """The format of the directory, which gets one if it has none."""
     file = path / _STAMP
     if not os.path.lexists(file):
-        _write(file, b'{"format": %d, "minori": "%b"}\n' % (FORMAT, __version__.encode()))
-        return
+        _stamp(path)
+        return FORMAT
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         content = os.read(descriptor, _STAMP_BYTES)
@@ -232,6 +239,7 @@ def _check_format(path: Path) -> None:
             f"Minori {__version__}, which knows format {FORMAT}; no data was changed: start Minori {stamp.minori} or "
             "newer on it, or choose another --data-dir"
         )
+    return stamp.format
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -64,7 +64,7 @@ def test_a_new_directory_is_its_owners_alone(folder: Path) -> None:
 
 def test_a_new_directory_says_its_format_and_who_wrote_it(folder: Path) -> None:
     with DataDirectory(folder):
-        assert (folder / "format.json").read_text() == '{"format": 1, "minori": "%s"}\n' % __version__
+        assert (folder / "format.json").read_text() == '{"format": 2, "minori": "%s"}\n' % __version__
 
 
 def test_an_existing_empty_directory_is_taken_and_keeps_its_rights(folder: Path) -> None:
@@ -123,9 +123,18 @@ def test_a_newer_format_is_refused_politely(folder: Path) -> None:
     stamp = {"format": FORMAT + 1, "minori": "9.8.7", "sealed": True}
     (folder / "format.json").write_bytes(msgspec.json.encode(stamp))
     message = refusal(folder, FormatTooNew)
-    assert "has format 2 and was written by Minori 9.8.7" in message
+    assert "has format 3 and was written by Minori 9.8.7" in message
     assert "start Minori 9.8.7 or newer" in message
     assert msgspec.json.decode((folder / "format.json").read_bytes()) == stamp
+
+
+def test_an_older_format_becomes_this_one(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "format.json").write_text('{"format": 1, "minori": "0.0.1"}')
+    visit(folder)
+    assert msgspec.json.decode((folder / "format.json").read_bytes())["format"] == 1
+    DataDirectory(folder).close()
+    assert msgspec.json.decode((folder / "format.json").read_bytes()) == {"format": FORMAT, "minori": __version__}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def test_pages_cut_for_their_bytes_make_up_the_whole(
     monkeypatch.setattr(entries, "PAGE_BYTES", 1000)
     pages = asyncio.run(_pages(tmp_path, TimeRange(descending=descending, limit=1000)))
     times = [time for page in pages for time in page]
-    assert [len(page) for page in pages] == [CHUNK, CHUNK, CHUNK, 7]
+    assert len(pages) > 2
+    assert max(map(len, pages)) <= 2 * CHUNK
     assert times == sorted(range(ROWS), reverse=descending)
 
 

@@ -1,7 +1,14 @@
 """What is remembered of a resource: its latest times and its metadata."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from minori.model.resource import Resource, ResourceType
-from minori.storage.rocksdb.counts import Counter
+from minori.storage.rocksdb.counter import Counter
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.metadata import Extent
 from minori.storage.rocksdb.tail import Tail, Tails
 
 
@@ -10,7 +17,14 @@ def meter(name: str) -> Resource:
 
 
 def tail(newest: int = -1) -> Tail:
-    return Tail(b"E", b"M", newest, None, Counter())
+    return Tail(b"E", b"M", newest, None, Counter(), Extent())
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "entries")
+    yield database
+    database.close()
 
 
 def test_of_a_new_resource_no_time_is_taken() -> None:
@@ -76,12 +90,12 @@ def test_the_newest_time_never_goes_back() -> None:
     assert known.newest == 101
 
 
-def test_a_resource_that_was_never_remembered_is_unknown() -> None:
-    assert Tails(1).get(meter("a")) is None
+def test_a_resource_that_was_never_remembered_is_unknown(database: Database) -> None:
+    assert Tails(database, 1).get(meter("a")) is None
 
 
-def test_the_resource_unused_for_the_longest_time_is_forgotten() -> None:
-    tails, kept = Tails(2), tail()
+def test_the_resource_unused_for_the_longest_time_is_forgotten(database: Database) -> None:
+    tails, kept = Tails(database, 2), tail()
     tails.remember(meter("a"), kept)
     tails.remember(meter("b"), tail())
     assert tails.get(meter("a")) is kept
@@ -90,8 +104,8 @@ def test_the_resource_unused_for_the_longest_time_is_forgotten() -> None:
     assert tails.get(meter("a")) is kept
 
 
-def test_as_many_resources_are_remembered_as_may_be() -> None:
-    tails = Tails(3)
+def test_as_many_resources_are_remembered_as_may_be(database: Database) -> None:
+    tails = Tails(database, 3)
     for name in "abc":
         tails.remember(meter(name), tail())
     assert all(tails.get(meter(name)) is not None for name in "abc")

@@ -22,8 +22,14 @@ T = TypeVar("T")
 Written = Callable[[Mapping[bytes, bytes | None]], None]
 """Is told what a batch has changed as soon as reads see it: keys and values, `None` where one was removed."""
 
+Change = Callable[[], tuple[WriteBatch, T]]
+"""Reads the database as it is, with nothing waiting to be written; gives what to write at once, and a result."""
+
 
 def _nobody(changes: Mapping[bytes, bytes | None]) -> None: ...
+
+
+def _nothing(writes: int) -> None: ...
 
 
 class GroupCommit:
@@ -32,6 +38,10 @@ class GroupCommit:
     A caller asks `admit`, makes its changes, then takes a future from `confirmed`, all without giving up the
     loop: what one caller changes is in one batch. The first failed write or sync ends it: everything that
     waits fails, and so does every later `admit`.
+
+    `is_quiet` says that nothing waits to be written. Then, and only then, a batch may be written apart, which needs
+    no confirmation: it is in the log before all that follows. `on_quiet` is called with the number of writes each
+    time that a commit has left nothing behind it, while its sync is under way.
     """
 
     def __init__(
@@ -49,7 +59,14 @@ class GroupCommit:
         self._syncing_writes = self._syncing_bytes = 0
         self._commit_began = 0.0
         self._idle: Future[None] | None = None
+        self._apart: list[tuple[Future[Any], Change[Any]]] = []
+        self.on_quiet: Callable[[int], None] = _nothing
         self._start_batch()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits to be written, so that all there is can be read from the database; false at its end."""
+        return not self._unwritten and self._failure is None
 
     def admit(self) -> int:
         """Raise `StoreFailed` after a failure, `Overloaded` if too much waits; otherwise where the caller begins."""
@@ -96,8 +113,29 @@ class GroupCommit:
         self._waiting.append((future, result))
         self._waiting_writes += writes
         if not self._scheduled and not self._syncing:
-            self._scheduled = True
-            self._loop.call_soon(self._commit)
+            self._schedule()
+        return future
+
+    def write_apart(self, batch: WriteBatch) -> None:
+        """Write a batch at once; only while it `is_quiet`. Raises `StoreFailed`, and ends everything, if it fails."""
+        try:
+            self._database.write(batch)
+            self._follower.noted()
+        except Exception as error:
+            self._fail("written", error)
+            raise StoreFailed(str(error)) from error
+
+    def apart(self, change: Change[T]) -> "Future[T]":
+        """Make a change that must read what it changes, as soon as it `is_quiet`. Done when it is durable.
+
+        If `change` raises `StoreFailed`, the future does, and nothing else ends.
+        """
+        future: Future[T] = self._loop.create_future()
+        if self.is_quiet:
+            self._make(future, change)
+        else:
+            self._apart.append((future, change))
+        self._schedule()
         return future
 
     def status(self) -> StoreStatus:
@@ -112,6 +150,25 @@ class GroupCommit:
             await self._idle
         self._thread.stop()
         self._follower.close()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._syncing:
+            self._scheduled = True
+            self._loop.call_soon(self._commit)
+
+    def _make(self, future: Future[T], change: Change[T]) -> None:
+        try:
+            batch, result = change()
+            if batch.is_empty():
+                future.set_result(result)
+                return
+            self.write_apart(batch)
+        except StoreFailed as error:
+            if not future.done():
+                future.set_exception(error)
+        else:
+            self._waiting.append((future, result))
+            self._waiting_writes += 1
 
     def _start_batch(self) -> None:
         self._batch = WriteBatch(raw_mode=True)
@@ -138,6 +195,10 @@ class GroupCommit:
             self._fail("written", error)
         else:
             self._thread.submit(task)
+            apart, self._apart = self._apart, []
+            for future, change in apart:
+                self._make(future, change)
+            self.on_quiet(self._syncing_writes)
 
     def _synced_on_thread(self, error: OSError | None) -> None:
         self._loop.call_soon_threadsafe(self._synced, error)
@@ -164,7 +225,8 @@ class GroupCommit:
             " and the server restarted"
         )
         self._failure.__cause__ = error
-        lost = self._syncing + self._waiting
+        lost = self._syncing + self._waiting + self._apart
+        self._apart = []
         self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
         self._start_batch()
         self._options.observer.failed(self._failure.message)

@@ -14,7 +14,7 @@ from minori.storage.rocksdb import keys
 CACHE_BYTES = 96 * 1024 * 1024
 MEMTABLE_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES = 16 * 1024
-CHUNK = 128
+FIRST_CHUNK, CHUNK = 16, 128
 OPEN_FILES = 512
 INFO_LOG_BYTES = 1024 * 1024
 
@@ -45,19 +45,25 @@ class Database:
         """The value of a key."""
         return _read(lambda: cast("bytes | None", self._rdict.get(key)))
 
-    def values(self, start: bytes, limit: int, enough: int, *, backwards: bool) -> list[bytes]:
-        """At most `limit` values from `start` on, in key order or against it; fewer once they have `enough` bytes."""
+    def values(
+        self, start: bytes, limit: int, enough: int, *, backwards: bool, about: int = FIRST_CHUNK
+    ) -> list[bytes]:
+        """At most `limit` values from `start` on, in key order or against it; fewer once they have `enough` bytes.
+
+        None behind a fence, but for some that were read with it: how many there are before it is told by `about`.
+        """
 
         def scan() -> list[bytes]:
             found = cast("Iterator[bytes]", self._rdict.values(backwards=backwards, from_key=start))
             values: list[bytes] = []
-            size = 0
+            size, most = 0, min(about, CHUNK)
             while len(values) < limit and size < enough:
-                chunk = list(islice(found, min(CHUNK, limit - len(values))))
-                if not chunk:
-                    break
+                chunk = list(islice(found, min(most, limit - len(values))))
                 values += chunk
+                if not chunk or keys.FENCE in chunk:
+                    break
                 size += sum(map(len, chunk))
+                most = CHUNK
             return values
 
         return _read(scan)

@@ -4,9 +4,8 @@ from asyncio import Future, get_running_loop
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from minori.codec.entry import encode_json, encode_row, row_time
+from minori.codec.entry import encode_json, encode_row, is_entry, members, tombstone
+from minori.codec.joined import JoinedRows
 from minori.model.entry import (
     MAX_TIME,
     CategoryKey,
@@ -20,43 +19,52 @@ from minori.model.entry import (
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb import keys
+from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.commit import GroupCommit
-from minori.storage.rocksdb.counts import Counter, RocksDBEntryCounts, pack_metadata, unpack_metadata
+from minori.storage.rocksdb.counter import Counter
+from minori.storage.rocksdb.counts import RocksDBEntryCounts
 from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.metadata import Extent, unpack_metadata
+from minori.storage.rocksdb.pages import Reading
 from minori.storage.rocksdb.recent import Recent
 from minori.storage.rocksdb.retention import RocksDBEntryRetention
-from minori.storage.rocksdb.rows import category_key, inside, uncategorise
+from minori.storage.rocksdb.rows import category_key, uncategorise
+from minori.storage.rocksdb.sealing import SEALING, Sealer, Sealing
 from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
 
 PAGE_BYTES = 16 * 1024 * 1024
 """Bytes of rows after which a page is cut, whatever its limit (our choice)."""
 
-_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 
-
-async def open_entries(url: str, options: EntryStoreOptions) -> EntryStore:
+async def open_entries(url: str, options: EntryStoreOptions, plan: Sealing = SEALING) -> EntryStore:
     """Open, or make, the store at `rocksdb:///absolute/folder`; the path is taken as it is, unescaped.
 
     Raises `DataDirectoryBroken`.
     """
     database = Database(Path(url.partition("://")[2]))
-    tails = Tails(max(REMEMBERED, 2 * options.waiting_writes))
-    recent = Recent()
+    loop = get_running_loop()
+    tails = Tails(database, max(REMEMBERED, 2 * options.waiting_writes))
+    recent, blocks = Recent(), Blocks(database)
+    commit = GroupCommit(database, options, loop, recent.written)
     return RocksDBEntryStore(
-        database, GroupCommit(database, options, get_running_loop(), recent.written), tails, recent
+        database, commit, tails, recent, blocks, Sealer(database, blocks, tails, commit, loop, plan)
     )
 
 
 class RocksDBEntryStore(EntryStore):
     """Rows under ordered keys. See `keys` for the layout, `commit` for how a write becomes durable."""
 
-    def __init__(self, database: Database, commit: GroupCommit, tails: Tails, recent: Recent) -> None:
+    def __init__(
+        self, database: Database, commit: GroupCommit, tails: Tails, recent: Recent, blocks: Blocks, sealer: Sealer
+    ) -> None:
         self._database = database
         self._commit = commit
         self._tails = tails
-        self.counts = RocksDBEntryCounts(database)
-        self.retention: RocksDBEntryRetention = RocksDBEntryRetention(database, commit, tails)
         self._recent = recent
+        self._blocks = blocks
+        self._sealer = sealer
+        self.counts = RocksDBEntryCounts(database)
+        self.retention: RocksDBEntryRetention = RocksDBEntryRetention(database, commit, tails, recent, blocks)
 
     def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
         """See `EntryStore.put`."""
@@ -75,21 +83,29 @@ class RocksDBEntryStore(EntryStore):
     async def delete(self, resource: Resource, time: int) -> bool:
         """See `EntryStore.delete`."""
         self._commit.admit()
-        key = keys.entry_prefix(resource) + keys.pack_time(time)
-        old = self._commit.current(key)
-        if old is None:
+        tail = self._tails.find(resource)
+        if tail is None:
+            return await self._commit.confirmed(False) if self._commit.status().waiting else False
+        key = tail.prefix + keys.pack_time(time)
+        row, sealed = self._commit.current(key), self._sealed(tail, time)
+        old = sealed if row is None else row
+        if old is None or not is_entry(old):
             # A delete that is not yet durable may be why there is none.
             return await self._commit.confirmed(False) if self._commit.status().waiting else False
         uncategorise(resource, old, self._commit)
-        self._commit.delete(key)
-        tail = self._tails.get(resource)
-        if tail is not None:
-            tail.freed(time)
+        if sealed is None:
+            self._commit.delete(key)
+        else:
+            self._mark(tail, time)
+            self._commit.put(key, tombstone(time))
+            self._commit.put_last(tail.metadata_key, tail.metadata_row())
+            self._sealer.note(resource, tail.extent)
+        tail.freed(time)
         return await self._commit.confirmed(True)
 
     async def get(self, resource: Resource, time: int) -> bytes | None:
         """See `EntryStore.get`."""
-        return self._database.get(keys.entry_prefix(resource) + keys.pack_time(time))
+        return self._get(resource, time)
 
     async def query(self, resource: Resource, span: TimeRange, after: int | None = None) -> EntryPage:
         """See `EntryStore.query`."""
@@ -100,18 +116,20 @@ class RocksDBEntryStore(EntryStore):
         kept = self._recent.page(prefix, first, last, span.limit) if span.descending else None
         if kept is not None:
             return kept
-        start = prefix + keys.pack_time(last if span.descending else first)
-        found = self._database.values(start, span.limit + 1, PAGE_BYTES, backwards=span.descending)
-        scanned = len(found)
-        rows = inside(found, first, last, descending=span.descending)
-        if span.descending and last == MAX_TIME:
-            self._recent.keep(prefix, rows, whole=first == 0 and len(rows) < scanned)
-        if len(rows) > span.limit:
-            rows.pop()
-        elif not rows or len(rows) < scanned:
-            return EntryPage(rows, None)
-        # Full, or cut for its bytes: a scan that is neither ends at a fence.
-        return EntryPage(rows, row_time(rows[-1]))
+        extent = self._tails.extent(resource)
+        if extent is None:
+            return EntryPage((), None)
+        reading = Reading(
+            self._database, self._blocks, prefix, extent, span.limit + 1, PAGE_BYTES, descending=span.descending
+        )
+        found = reading.read(first, last)
+        # Over the limit, or cut for its bytes.
+        has_more = reading.is_over
+        found.cut(span.limit)
+        rows = found.rows(members(resource))
+        if span.descending and last == MAX_TIME and not isinstance(rows, JoinedRows):
+            self._recent.keep(prefix, rows, whole=first == 0 and not has_more)
+        return EntryPage(rows, found.last_time if has_more else None)
 
     async def query_category(
         self, account: str, category: str, span: TimeRange, after: CategoryKey | None = None
@@ -121,7 +139,7 @@ class RocksDBEntryStore(EntryStore):
         rows = []
         for place in places[: span.limit]:
             resource = Resource(account, place.type, place.id)
-            row = self._database.get(keys.entry_prefix(resource) + keys.pack_time(place.time))
+            row = self._get(resource, place.time)
             if row is not None:
                 rows.append((resource, row))
         return CategoryPage(rows, places[span.limit - 1] if len(places) > span.limit else None)
@@ -144,6 +162,7 @@ class RocksDBEntryStore(EntryStore):
 
     async def close(self) -> None:
         """See `EntryStore.close`."""
+        self._sealer.close()
         await self.retention.close()
         await self._commit.close()
         self._database.close()
@@ -187,50 +206,60 @@ class RocksDBEntryStore(EntryStore):
         if time != entry.time:
             row = encode_row(entry.at(time))
         self._commit.put(tail.prefix + keys.pack_time(time), row)
+        self._mark(tail, time)
         if entry.category is not None:
             self._commit.put(category_key(entry.resource, entry.category, time), b"")
         return Written(time, old is not None)
 
     def _tail(self, resource: Resource) -> Tail:
-        tail = self._tails.get(resource)
+        tail = self._tails.find(resource)
         if tail is None:
-            tail = self._load(resource)
-            self._tails.remember(resource, tail)
-        return tail
-
-    def _load(self, resource: Resource) -> Tail:
-        prefix, metadata_key = keys.entry_prefix(resource), keys.metadata_key(resource)
-        kept = self._database.get(metadata_key)
-        if kept is None:
+            prefix = keys.entry_prefix(resource)
             self._commit.put(prefix, keys.FENCE)
             self._commit.put(keys.last_fence(prefix), keys.FENCE)
-            return Tail(prefix, metadata_key, -1, None, Counter())
-        _, latest = self._database.keys(keys.last_fence(prefix), 2, prefix, backwards=True)
-        newest = keys.unpack_time(latest[len(prefix) :]) if latest != prefix else -1
-        modified, counter = unpack_metadata(kept)
-        metadata = ResourceMetadata(resource, modified, self._names(metadata_key))
-        return Tail(prefix, metadata_key, newest, metadata, counter)
+            tail = Tail(prefix, keys.metadata_key(resource), -1, None, Counter(), Extent(rows_from=MAX_TIME + 1))
+            self._tails.remember(resource, tail)
+        return tail
 
     def _metadata(self, resource: Resource, key: bytes) -> ResourceMetadata | None:
         kept = self._database.get(key)
         if kept is None:
             return None
-        return ResourceMetadata(resource, unpack_metadata(kept)[0], self._names(key))
-
-    def _names(self, metadata_key: bytes) -> tuple[str, ...]:
-        return _decode_names(self._database.get(keys.names_key(metadata_key)) or b"[]")
+        return ResourceMetadata(resource, unpack_metadata(kept)[0], self._tails.names(key))
 
     def _place(self, tail: Tail, write: EntryWrite) -> tuple[int, bytes | None]:
         time = write.entry.time
         if write.exact:
-            old = self._commit.current(tail.prefix + keys.pack_time(time)) if time <= tail.newest else None
+            old = self._entry(tail, time) if time <= tail.newest else None
             tail.newest = max(tail.newest, time)
             return time, old
         candidate = time = tail.candidate(time)
-        while time <= tail.newest and self._commit.current(tail.prefix + keys.pack_time(time)) is not None:
+        while time <= tail.newest and self._entry(tail, time) is not None:
             time += 1
         tail.taken(candidate, time)
         return time, None
+
+    def _entry(self, tail: Tail, time: int) -> bytes | None:
+        """The row of an entry, counting what is not yet written, wherever it is."""
+        row = self._commit.current(tail.prefix + keys.pack_time(time))
+        if row is None:
+            return self._sealed(tail, time)
+        return row if is_entry(row) else None
+
+    def _mark(self, tail: Tail, time: int) -> None:
+        fence = tail.extent.passed(time)
+        if fence:
+            self._commit.delete(keys.fence_before(tail.prefix, fence))
+
+    def _sealed(self, tail: Tail, time: int) -> bytes | None:
+        return self._blocks.row(tail.prefix, time) if time < tail.extent.blocks_until else None
+
+    def _get(self, resource: Resource, time: int) -> bytes | None:
+        prefix = keys.entry_prefix(resource)
+        row = self._database.get(prefix + keys.pack_time(time))
+        if row is None:
+            return self._blocks.row(prefix, time)
+        return row if is_entry(row) else None
 
     def _touch(self, tail: Tail, write: EntryWrite, writes: int = 1) -> None:
         old = tail.metadata
@@ -243,8 +272,9 @@ class RocksDBEntryStore(EntryStore):
         if old is None or new.attribute_names is not old.attribute_names:
             self._commit.put_last(keys.names_key(tail.metadata_key), encode_json(new.attribute_names))
         tail.counter.count(write.received, tail.metadata_key, self._commit, writes)
-        self._commit.put_last(tail.metadata_key, pack_metadata(new.last_modified_time, tail.counter))
         tail.metadata = new
+        self._commit.put_last(tail.metadata_key, tail.metadata_row())
+        self._sealer.note(new.resource, tail.extent)
 
     def _places(self, prefix: bytes, span: TimeRange, after: CategoryKey | None) -> list[CategoryKey]:
         start = prefix + keys.pack_time(span.last if span.descending else span.first)

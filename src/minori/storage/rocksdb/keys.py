@@ -7,16 +7,19 @@ sorts before a longer one that begins with it. A time is eight bytes, big-endian
 |---|---|
 | `E` account NUL type id NUL time | the row (`codec.entry`) |
 | `E` account NUL type id NUL | empty: the fence before a resource's first row |
+| `E` account NUL type id NUL time FF | empty: the fence between that time, where rows were sealed, and the rows |
 | `E` account NUL type id NUL, nine bytes FF | empty: the fence behind its last row |
 | `F` | empty: the fence behind the last resource |
 | `C` account NUL category NUL time type id | empty: the entry that carries the category |
-| `M` account NUL type id | when the resource was last written, and the counts under way (`counts`) |
+| `K` account NUL type id NUL time | a block: rows sealed together, of which the oldest has this time (`codec.block`) |
+| `M` account NUL type id | when the resource was last written, the counts under way, where its rows are (`metadata`) |
 | `N` account NUL type id | the resource's attribute names, a JSON array |
 | `S` account NUL type id NUL number | the writes received in one five minutes, as eight bytes |
 | `T` account NUL type id NUL number | the writes received in one day, as eight bytes |
 | `R` | the horizon of retention, as eight bytes |
 
-The fences stop a scan at the end of a resource without a look at the keys it passes. Where the first
+The fences stop a scan at the end of a resource without a look at the keys it passes, and before what is left of rows
+that were sealed. Where the first
 resource has no fence yet, a scan backwards runs into `C`, whose values are empty too: no letter below `E`
 may have others.
 """
@@ -76,6 +79,16 @@ def entry_prefix(resource: Resource) -> bytes:
 def last_fence(prefix: bytes) -> bytes:
     """The key of the fence behind the rows under `prefix`."""
     return prefix + b"\xff" * 9
+
+
+def fence_before(prefix: bytes, time: int) -> bytes:
+    """The key of the fence right before the row of a time, which is at least 1."""
+    return prefix + pack_time(time - 1) + b"\xff"
+
+
+def block_prefix(prefix: bytes) -> bytes:
+    """What the keys of a resource's blocks begin with, from the prefix of its rows' keys."""
+    return b"K" + prefix[1:]
 
 
 def category_prefix(account: str, category: str) -> bytes:

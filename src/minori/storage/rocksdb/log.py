@@ -9,6 +9,8 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
   exists; when `retention` has memory written out, on a thread of its own, so that by the time we look there may be
   newer ones, and all of them are synced; or when RocksDB mends an error of its own, after which a write fails and
   everything ends.
+* What is written beside the batches (`GroupCommit.write_apart`) may be in a log file when the next batch begins a newer
+  one; so the sync of a batch in a newer file syncs the file before it as well. RocksDB reads no file behind a gap.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """
@@ -53,7 +55,7 @@ class LogFollower:
         """What is to be synced after a batch has been written; what was given before has been."""
         self._close(self._logs[:-1])
         del self._logs[:-1]
-        size = os.fstat(self._logs[0]).st_size
+        size = os.fstat(self._logs[-1]).st_size
         if size > self._size:
             self._size = size
             task = SyncTask(self._logs, self._folder if self._is_new else None)
@@ -63,13 +65,17 @@ class LogFollower:
         self._is_new = False
         return task
 
+    def noted(self) -> None:
+        """Take in that something was written beside the batches: it is no sign of where the next batch goes."""
+        self._size = max(self._size, os.fstat(self._logs[-1]).st_size)
+
     def close(self) -> None:
         """Let go of the descriptors."""
         self._close(self._logs)
         os.close(self._folder)
 
     def _follow(self, first: int) -> None:
-        """Open every log file from that number on, if there is one, and let go of the others.
+        """Open every log file from that number on, if there is one, beside the one before.
 
         The batch is in one of them, and seldom there are several. One that is gone is in a table by now, synced.
         """
@@ -79,8 +85,8 @@ class LogFollower:
                 with suppress(FileNotFoundError):
                     opened[number] = os.open(self._path / f"{number:06}.log", os.O_RDONLY)
         if opened:
-            self._close(self._logs)
-            self._number, self._logs = max(opened), list(opened.values())
+            self._number = max(opened)
+            self._logs += opened.values()
         self._size = os.fstat(self._logs[-1]).st_size
 
     def _numbers(self) -> list[int]:

@@ -71,7 +71,7 @@ class Recent:
         """Keep what a scan found from a resource's newest row on; `whole` if it found everything."""
         if not rows or sum(map(len, rows)) + RUN_OVERHEAD > self._largest_run:
             return
-        self._forget(prefix)
+        self.forget(prefix)
         run = self._runs[prefix] = _Run(rows, whole=whole)
         self._size += run.size
         while self._size > self._kept:
@@ -88,13 +88,14 @@ class Recent:
                 continue
             time = unpack_time(key[-TIME_BYTES:])
             if value is None or time <= run.newest:
-                self._forget(prefix)
+                self.forget(prefix)
                 continue
             self._size -= run.size
             run.add(time, value, self._largest_run)
             self._size += run.size
 
-    def _forget(self, prefix: bytes) -> None:
+    def forget(self, prefix: bytes) -> None:
+        """Keep nothing of a resource any more."""
         run = self._runs.pop(prefix, None)
         if run is not None:
             self._size -= run.size

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 
-from minori.codec.entry import decode_row, row_time
+from minori.codec.entry import CATEGORY, decode_row, row_time
 from minori.model.entry import CategoryKey
 from minori.model.resource import Resource
 from minori.storage.rocksdb import keys
@@ -27,8 +27,16 @@ def category_key(resource: Resource, category: str, time: int) -> bytes:
     return keys.category_key(prefix, CategoryKey(time, resource.type, resource.id))
 
 
+def place_in_category(resource: Resource, row: bytes) -> bytes | None:
+    """The key of a row's entry within its category, if it has one."""
+    if CATEGORY not in row:
+        return None
+    entry = decode_row(resource, row)
+    return None if entry.category is None else category_key(resource, entry.category, entry.time)
+
+
 def uncategorise(resource: Resource, row: bytes, commit: GroupCommit) -> None:
     """Take a row that goes out of its category, if it has one."""
-    entry = decode_row(resource, row)
-    if entry.category is not None:
-        commit.delete(category_key(resource, entry.category, entry.time))
+    place = place_in_category(resource, row)
+    if place is not None:
+        commit.delete(place)

@@ -2,27 +2,42 @@
 
 from collections import OrderedDict
 
+import msgspec
+
 from minori.model.resource import Resource, ResourceMetadata
-from minori.storage.rocksdb.counts import Counter
+from minori.storage.rocksdb import keys
+from minori.storage.rocksdb.counter import Counter
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.metadata import Extent, pack_metadata, unpack_metadata
 
 REMEMBERED = 50_000
 """How many resources are remembered by default, about 700 bytes each; others are read from disk when written."""
 
 
+_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
 class Tail:
-    """The end of a resource's entries, its metadata, and the counts under way.
+    """The end of a resource's entries, where they are, its metadata, and the counts under way.
 
     `newest` is no earlier than its latest entry (-1: none). `run` is a stretch of times that are all
     taken, by which a burst finds its next free millisecond without asking for each one. `seen` are the attribute
     names that the last write brought: the next one nearly always brings the same.
     """
 
-    __slots__ = ("counter", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last", "seen")
+    __slots__ = ("counter", "extent", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last", "seen")
 
     def __init__(
-        self, prefix: bytes, metadata_key: bytes, newest: int, metadata: ResourceMetadata | None, counter: Counter
+        self,
+        prefix: bytes,
+        metadata_key: bytes,
+        newest: int,
+        metadata: ResourceMetadata | None,
+        counter: Counter,
+        extent: Extent,
     ) -> None:
         self.prefix = prefix
+        self.extent = extent
         self.metadata_key = metadata_key
         self.newest = newest
         self.metadata = metadata
@@ -30,6 +45,11 @@ class Tail:
         self.run_first = 0
         self.run_last = -1
         self.seen: tuple[str, ...] = ()
+
+    def metadata_row(self) -> bytes:
+        """The value of its metadata row."""
+        modified = 0 if self.metadata is None else self.metadata.last_modified_time
+        return pack_metadata(modified, self.counter, self.extent)
 
     def candidate(self, time: int) -> int:
         """The first time at or after `time` that is not known to be taken."""
@@ -56,9 +76,31 @@ class Tails:
     a waiting write is not yet.
     """
 
-    def __init__(self, remembered: int) -> None:
+    def __init__(self, database: Database, remembered: int) -> None:
+        self._database = database
         self._remembered = remembered
         self._tails: OrderedDict[Resource, Tail] = OrderedDict()
+
+    def find(self, resource: Resource) -> Tail | None:
+        """The tail of a resource, read back if it is not remembered; `None` for one that was never written to."""
+        tail = self.get(resource)
+        if tail is None:
+            tail = self._read(resource)
+            if tail is not None:
+                self.remember(resource, tail)
+        return tail
+
+    def extent(self, resource: Resource) -> Extent | None:
+        """Where the resource's entries are; `None` for one that was never written to. Nothing is remembered for it."""
+        tail = self._tails.get(resource)
+        if tail is not None:
+            return tail.extent
+        kept = self._database.get(keys.metadata_key(resource))
+        return None if kept is None else unpack_metadata(kept)[2]
+
+    def names(self, metadata_key: bytes) -> tuple[str, ...]:
+        """The attribute names of the resource with this metadata key, as they are stored."""
+        return _decode_names(self._database.get(keys.names_key(metadata_key)) or b"[]")
 
     def get(self, resource: Resource) -> Tail | None:
         """What is remembered of the resource."""
@@ -72,3 +114,15 @@ class Tails:
         self._tails[resource] = tail
         if len(self._tails) > self._remembered:
             self._tails.popitem(last=False)
+
+    def _read(self, resource: Resource) -> Tail | None:
+        metadata_key = keys.metadata_key(resource)
+        kept = self._database.get(metadata_key)
+        if kept is None:
+            return None
+        prefix = keys.entry_prefix(resource)
+        modified, counter, extent = unpack_metadata(kept)
+        _, latest = self._database.keys(keys.last_fence(prefix), 2, prefix, backwards=True)
+        newest = keys.unpack_time(latest[len(prefix) : len(prefix) + keys.TIME_BYTES]) if latest != prefix else -1
+        metadata = ResourceMetadata(resource, modified, self.names(metadata_key))
+        return Tail(prefix, metadata_key, max(newest, extent.blocks_until - 1), metadata, counter, extent)

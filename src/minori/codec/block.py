@@ -1,0 +1,124 @@
+"""The block: many rows of one resource, joined as a page has them, newest first, and compressed.
+
+Joined means: the resource's members in front of each row, a comma between two. So a stretch of a block is a part of
+a page as it is, and nothing of it is encoded, or even looked at, when it is read. Within JSON text a quotation mark
+that follows on a brace begins an object, never a string's inside, where it would follow on a backslash; so the
+boundaries between objects are found without parsing.
+
+| bytes | what |
+|---|---|
+| 4 | how many rows, big-endian |
+| 8 | the time of the newest row, in UNIX ms, big-endian |
+| 4 | bytes of the text, big-endian |
+| the rest | the text, one zstd frame |
+"""
+
+import struct
+from array import array
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import Final
+
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+
+from minori.codec.entry import row_time, split_part
+from minori.errors import StoreFailed
+
+LEVEL: Final = 1
+"""Of zstd (our choice, measured): the higher ones make rows of telemetry no smaller."""
+
+_head = struct.Struct(">IQI")
+_compress = ZstdCompressor(level=LEVEL).compress
+_decompress = ZstdDecompressor().decompress
+_TIME: Final = b'"time":'
+
+
+class Block:
+    """A block, unpacked as soon as more is asked than its head says. Places count from the newest row, which is 0.
+
+    `count` rows are from `oldest` to `newest` (UNIX ms); their text has `size` bytes.
+    """
+
+    def __init__(self, oldest: int, packed: bytes) -> None:
+        """Raises `StoreFailed` if that is no block."""
+        try:
+            self.count, self.newest, self.size = _head.unpack_from(packed)
+        except struct.error as error:
+            raise _damaged("has no head") from error
+        self.oldest = oldest
+        self._packed = packed
+
+    @cached_property
+    def text(self) -> bytes:
+        """The joined rows. Raises `StoreFailed` if they cannot be unpacked."""
+        try:
+            text = _decompress(self._packed[_head.size :], max_output_size=self.size)
+        except ZstdError as error:
+            raise _damaged(f"cannot be unpacked: {error}") from error
+        if len(text) != self.size:
+            raise _damaged(f"has {len(text)} bytes and says {self.size}")
+        del self._packed
+        return text
+
+    @cached_property
+    def members(self) -> bytes:
+        """What stands in front of each row."""
+        return self.text[: self.text.index(_TIME)]
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """The places of the rows from `first` to `last` (UNIX ms, both included), as a range's two ends."""
+        begin = 0 if last >= self.newest else self._place(last)
+        end = self.count if first <= self.oldest else self._place(first - 1)
+        return begin, max(begin, end)
+
+    def part(self, begin: int, end: int) -> bytes | memoryview:
+        """The rows of these places as a page has them, members and all. At least one place."""
+        if end - begin == self.count:
+            return self.text
+        return memoryview(self.text)[self._starts[begin] : self._starts[end] - 1]
+
+    def rows(self, begin: int, end: int) -> list[bytes]:
+        """The rows of these places, without members, newest first."""
+        return split_part(bytes(self.part(begin, end)), self.members) if end > begin else []
+
+    def row(self, time: int) -> bytes | None:
+        """The row at exactly this time."""
+        begin, end = self.span(time, time)
+        return self.rows(begin, end)[0] if end > begin else None
+
+    def time(self, place: int) -> int:
+        """The time of the row at a place."""
+        return self._time_at(self._starts[place])
+
+    @cached_property
+    def _starts(self) -> "array[int]":
+        """Where each row's members begin in the text, and where those of a further one would."""
+        rows = split_part(self.text, self.members)
+        step = len(self.members) + 1
+        return array("I", accumulate([len(row) + step for row in rows], initial=0))
+
+    def _place(self, time: int) -> int:
+        """The place of the newest row that is no newer than `time`."""
+        starts, low, high = self._starts, 0, self.count
+        while low < high:
+            middle = (low + high) // 2
+            if self._time_at(starts[middle]) > time:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _time_at(self, start: int) -> int:
+        begin = start + len(self.members) + len(_TIME)
+        return int(self.text[begin : self.text.index(b",", begin)])
+
+
+def pack_block(members: bytes, rows: Sequence[bytes]) -> bytes:
+    """The block of these rows, newest first, at least one; `members` are those of their resource."""
+    text = members + (b"," + members).join(rows)
+    return _head.pack(len(rows), row_time(rows[0]), len(text)) + _compress(text)
+
+
+def _damaged(how: str) -> StoreFailed:
+    return StoreFailed(f"The entry store could not be read (a block {how}); look at the disk")

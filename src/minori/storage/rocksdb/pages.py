@@ -1,0 +1,117 @@
+"""Reading a stretch of a resource's entries out of rows and blocks.
+
+The rule is one sentence: a row shadows the sealed row of its time, and a tombstone hides it. Where no row lies among
+the times of a block, a part of the block is a part of the page as it is.
+"""
+
+from bisect import bisect_left, bisect_right
+
+from minori.codec.block import Block
+from minori.codec.entry import is_entry, row_time
+from minori.storage.rocksdb import keys
+from minori.storage.rocksdb.blocks import Blocks
+from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.metadata import Extent
+from minori.storage.rocksdb.rows import inside
+from minori.storage.rocksdb.stretch import Stretch
+
+
+class Reading:
+    """One read of a resource, known by the `prefix` of its rows' keys. Nothing may be written meanwhile.
+
+    It ends when `want` entries are found, or `enough` bytes; a few more of either may be.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        blocks: Blocks,
+        prefix: bytes,
+        extent: Extent,
+        want: int,
+        enough: int,
+        *,
+        descending: bool,
+    ) -> None:
+        self._database = database
+        self._blocks = blocks
+        self._prefix = prefix
+        self._extent = extent
+        self._want = want
+        self._enough = enough
+        self._descending = descending
+        self.found = Stretch()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough is found, so that there may be more."""
+        return self.found.count >= self._want or self.found.size >= self._enough
+
+    def read(self, first: int, last: int) -> Stretch:
+        """Entries from `first` to `last` (UNIX ms, both included): as many as were wanted, or all there are."""
+        while first <= last and not self.is_over:
+            rows, low, high = self._rows(first, last)
+            if low >= self._extent.blocks_until:
+                self.found.add_rows(rows)
+            else:
+                self._merge(rows, low, high)
+            if self._descending:
+                last = low - 1
+            else:
+                first = high + 1
+        return self.found
+
+    def _rows(self, first: int, last: int) -> tuple[list[bytes], int, int]:
+        """Rows and tombstones in the order of reading, and the first and last time of which they are all."""
+        if last < self._extent.rows_from:
+            return [], first, last
+        start = last if self._descending else max(first, self._extent.rows_from)
+        want = self._want - self.found.count
+        # The fence behind the rows is read with them.
+        about = self._extent.rows + 1
+        place = self._prefix + keys.pack_time(start)
+        rows = self._database.values(place, want, self._enough, backwards=self._descending, about=about)
+        scanned = len(rows)
+        rows = inside(rows, first, last, descending=self._descending)
+        if len(rows) < scanned or not rows:
+            return rows, first, last
+        end = row_time(rows[-1])
+        return (rows, end, last) if self._descending else (rows, first, end)
+
+    def _merge(self, rows: list[bytes], low: int, high: int) -> None:
+        """Add the entries from `low` to `high`: the rows, and what is sealed; no more once it is over."""
+        until = min(high, self._extent.blocks_until - 1)
+        for block in self._blocks.within(self._prefix, low, until, descending=self._descending):
+            before, among, rows = self._parted(rows, block)
+            self.found.add_rows(before)
+            self._add(block, among, *block.span(low, high))
+            if self.is_over:
+                # The rows that are left are beyond this block.
+                return
+        self.found.add_rows([row for row in rows if is_entry(row)])
+
+    def _add(self, block: Block, among: list[bytes], begin: int, end: int) -> None:
+        if among:
+            by_time = {row_time(row): row for row in block.rows(begin, end)}
+            by_time.update((row_time(row), row) for row in among)
+            times = sorted(by_time, reverse=self._descending)
+            self.found.add_rows([by_time[time] for time in times if is_entry(by_time[time])])
+        elif self._descending:
+            self.found.add_block(block, begin, end)
+        else:
+            self.found.add_rows(block.rows(begin, end)[::-1])
+
+    def _parted(self, rows: list[bytes], block: Block) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        """The rows before a block, those among its times, and those beyond it, in the order of reading."""
+        if self._descending:
+            begin = bisect_left(rows, -block.newest, key=_age)
+            end = bisect_right(rows, -block.oldest, key=_age)
+        else:
+            begin = bisect_left(rows, block.oldest, key=row_time)
+            end = bisect_right(rows, block.newest, key=row_time)
+        before = [row for row in rows[:begin] if is_entry(row)]
+        return before, rows[begin:end], rows[end:]
+
+
+def _age(row: bytes) -> int:
+    return -row_time(row)
