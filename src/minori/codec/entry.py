@@ -34,14 +34,22 @@ class _Row(msgspec.Struct, rename="camel"):
 _decode = msgspec.json.Decoder(_Row).decode
 
 
+def row_end(entry: DataEntry) -> bytes:
+    """All of an entry's row but its time."""
+    content_type, content = _encode(entry.content_type), _encode(entry.content)
+    if entry.category is None:
+        return b',"contentType":%b,"content":%b}' % (content_type, content)
+    return b',"contentType":%b,"content":%b,"category":%b}' % (content_type, content, _encode(entry.category))
+
+
+def row_at(time: int, end: bytes) -> bytes:
+    """The row at this time (UNIX ms) with this end."""
+    return b'"time":%d%b' % (time, end)
+
+
 def encode_row(entry: DataEntry) -> bytes:
     """The row of an entry."""
-    row = b'"time":%d,"contentType":%b,"content":%b' % (
-        entry.time,
-        _encode(entry.content_type),
-        _encode(entry.content),
-    )
-    return row + b"}" if entry.category is None else b'%b,"category":%b}' % (row, _encode(entry.category))
+    return row_at(entry.time, row_end(entry))
 
 
 def row_time(row: bytes) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minori.codec.entry import encode_row
+from minori.codec.entry import encode_row, row_time
 from minori.model.entry import MAX_TIME, DataEntry, EntryPage
 from minori.model.resource import Resource, ResourceType
 from minori.storage.rocksdb.keys import entry_prefix, pack_time
@@ -50,9 +50,29 @@ def test_a_page_of_a_resource_that_is_here_whole_has_an_end() -> None:
     assert newest(recent, 10) == EntryPage(rows(30, 20), None)
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 29), (25, MAX_TIME)])
-def test_a_span_that_begins_or_ends_among_the_rows_needs_the_disk(recent: Recent, first: int, last: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "last", "page"),
+    [
+        (25, MAX_TIME, EntryPage(rows(30), None)),
+        (20, MAX_TIME, EntryPage(rows(30, 20), None)),
+        (15, 29, EntryPage(rows(20), None)),
+        (10, 29, EntryPage(rows(20, 10), None)),
+        (10, MAX_TIME, EntryPage(rows(30, 20), 20)),
+        (21, 29, EntryPage((), None)),
+    ],
+)
+def test_a_span_among_the_rows_is_answered(recent: Recent, first: int, last: int, page: EntryPage) -> None:
+    found = newest(recent, 2, first, last)
+    assert found is not None
+    assert (list(found.rows), found.next_after) == (list(page.rows), page.next_after)
+    expected = [row for row in rows(30, 20, 10) if first <= row_time(row) <= last]
+    assert recent.rows(PREFIX, first, last) == expected
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 29), (9, 19), (0, 9), (9, 10)])
+def test_a_span_that_reaches_beyond_the_oldest_row_needs_the_disk(recent: Recent, first: int, last: int) -> None:
     assert newest(recent, 2, first, last) is None
+    assert recent.rows(PREFIX, first, last) is None
 
 
 def test_a_newer_row_is_in_the_next_page(recent: Recent) -> None:
@@ -73,11 +93,19 @@ def test_a_change_of_another_resource_changes_nothing(recent: Recent) -> None:
 
 
 def test_a_run_that_grows_loses_its_oldest_rows() -> None:
+    recent = Recent(largest_run=RUN_OVERHEAD + 40 * len(row(10)))
+    recent.keep(PREFIX, rows(*range(49, 9, -1)), whole=True)
+    put(recent, 50, row(50))
+    assert newest(recent, 40) is None
+    assert newest(recent, 2) == EntryPage(rows(50, 49), 49)
+    assert recent.rows(PREFIX, 10, 50) is None
+
+
+def test_of_rows_that_are_too_many_the_newest_are_kept() -> None:
     recent = Recent(largest_run=RUN_OVERHEAD + 2 * len(row(10)))
-    recent.keep(PREFIX, rows(20, 10), whole=True)
-    put(recent, 30, row(30))
-    assert newest(recent, 2) is None
+    recent.keep(PREFIX, rows(30, 20, 10), whole=True)
     assert newest(recent, 1) == EntryPage(rows(30), 30)
+    assert newest(recent, 2) is None
 
 
 def test_rows_that_are_large_are_not_kept() -> None:

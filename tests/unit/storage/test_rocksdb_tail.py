@@ -17,7 +17,7 @@ def meter(name: str) -> Resource:
 
 
 def tail(newest: int = -1) -> Tail:
-    return Tail(b"E", b"M", newest, None, Counter(), Extent())
+    return Tail(b"E", b"M", newest, Counter(), Extent())
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class GroupCommit:
 
     `is_quiet` says that nothing waits to be written. Then, and only then, a batch may be written apart, which needs
     no confirmation: it is in the log before all that follows. `on_quiet` is called with the number of writes each
-    time that a commit has left nothing behind it, while its sync is under way.
+    time that a commit has left nothing behind it, while its sync is under way; `on_failed` at its end.
     """
 
     def __init__(
@@ -61,12 +61,18 @@ class GroupCommit:
         self._idle: Future[None] | None = None
         self._apart: list[tuple[Future[Any], Change[Any]]] = []
         self.on_quiet: Callable[[int], None] = _nothing
+        self.on_failed: Callable[[], None] = lambda: None
         self._start_batch()
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing waits to be written, so that all there is can be read from the database; false at its end."""
         return not self._unwritten and self._failure is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._failure is not None
 
     def admit(self) -> int:
         """Raise `StoreFailed` after a failure, `Overloaded` if too much waits; otherwise where the caller begins."""
@@ -90,9 +96,9 @@ class GroupCommit:
         self._unwritten[key] = value
         self._waiting_bytes += len(value)
 
-    def put_last(self, key: bytes, value: bytes) -> None:
-        """Write a key with the next commit; of several values only the last is written. `current` does not see it."""
-        self._last[key] = value
+    def put_last(self, key: bytes, make: Callable[[], bytes]) -> None:
+        """Write a key with the next commit, its value made then; of several the last. `current` does not see it."""
+        self._last[key] = make
 
     def delete(self, key: bytes) -> None:
         """Remove a key with the next commit."""
@@ -118,6 +124,8 @@ class GroupCommit:
 
     def write_apart(self, batch: WriteBatch) -> None:
         """Write a batch at once; only while it `is_quiet`. Raises `StoreFailed`, and ends everything, if it fails."""
+        if self._failure is not None:
+            raise _again(self._failure)
         try:
             self._database.write(batch)
             self._follower.noted()
@@ -160,7 +168,8 @@ class GroupCommit:
         try:
             batch, result = change()
             if batch.is_empty():
-                future.set_result(result)
+                if not future.done():
+                    future.set_result(result)
                 return
             self.write_apart(batch)
         except StoreFailed as error:
@@ -173,7 +182,7 @@ class GroupCommit:
     def _start_batch(self) -> None:
         self._batch = WriteBatch(raw_mode=True)
         self._unwritten: dict[bytes, bytes | None] = {}
-        self._last: dict[bytes, bytes] = {}
+        self._last: dict[bytes, Callable[[], bytes]] = {}
         self._waiting: list[tuple[Future[Any], Any]] = []
         self._waiting_writes = self._waiting_bytes = 0
 
@@ -181,8 +190,8 @@ class GroupCommit:
         self._scheduled = False
         if not self._waiting or self._syncing:
             return
-        for key, value in self._last.items():
-            self._batch.put(key, value)
+        for key, make in self._last.items():
+            self._batch.put(key, make())
         batch, changes, self._syncing = self._batch, self._unwritten, self._waiting
         self._syncing_writes, self._syncing_bytes = self._waiting_writes, self._waiting_bytes
         self._start_batch()
@@ -198,7 +207,8 @@ class GroupCommit:
             apart, self._apart = self._apart, []
             for future, change in apart:
                 self._make(future, change)
-            self.on_quiet(self._syncing_writes)
+            if self.is_quiet:
+                self.on_quiet(self._syncing_writes)
 
     def _synced_on_thread(self, error: OSError | None) -> None:
         self._loop.call_soon_threadsafe(self._synced, error)
@@ -229,6 +239,7 @@ class GroupCommit:
         self._apart = []
         self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
         self._start_batch()
+        self.on_failed()
         self._options.observer.failed(self._failure.message)
         for future, _ in lost:
             if not future.done():

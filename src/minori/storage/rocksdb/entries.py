@@ -2,10 +2,10 @@
 
 from asyncio import Future, get_running_loop
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from minori.codec.entry import encode_json, encode_row, is_entry, members, tombstone
-from minori.codec.joined import JoinedRows
+from minori.codec.entry import encode_json, is_entry, members, row_at, row_end, tombstone
 from minori.model.entry import (
     MAX_TIME,
     CategoryKey,
@@ -16,7 +16,7 @@ from minori.model.entry import (
     TimeRange,
     Written,
 )
-from minori.model.resource import Resource, ResourceMetadata, ResourceType
+from minori.model.resource import Resource, ResourceMetadata, ResourceType, grow
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.blocks import Blocks
@@ -35,6 +35,9 @@ from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
 PAGE_BYTES = 16 * 1024 * 1024
 """Bytes of rows after which a page is cut, whatever its limit (our choice)."""
 
+AHEAD = 64
+"""How many of the newest entries are read at least, to be kept (our choice)."""
+
 
 async def open_entries(url: str, options: EntryStoreOptions, plan: Sealing = SEALING) -> EntryStore:
     """Open, or make, the store at `rocksdb:///absolute/folder`; the path is taken as it is, unescaped.
@@ -46,6 +49,7 @@ async def open_entries(url: str, options: EntryStoreOptions, plan: Sealing = SEA
     tails = Tails(database, max(REMEMBERED, 2 * options.waiting_writes))
     recent, blocks = Recent(), Blocks(database)
     commit = GroupCommit(database, options, loop, recent.written)
+    commit.on_failed = tails.clear
     return RocksDBEntryStore(
         database, commit, tails, recent, blocks, Sealer(database, blocks, tails, commit, loop, plan)
     )
@@ -72,7 +76,7 @@ class RocksDBEntryStore(EntryStore):
         try:
             if len(writes) == 1:
                 # Most calls: a loop for it would cost a seventh of the whole.
-                written: tuple[Written, ...] = (self._put(writes[0], encode_row(writes[0].entry)),)
+                written: tuple[Written, ...] = (self._put(writes[0]),)
             else:
                 written = self._put_several(writes)
         except Exception as error:
@@ -98,7 +102,7 @@ class RocksDBEntryStore(EntryStore):
         else:
             self._mark(tail, time)
             self._commit.put(key, tombstone(time))
-            self._commit.put_last(tail.metadata_key, tail.metadata_row())
+            self._commit.put_last(tail.metadata_key, tail.metadata_row)
             self._sealer.note(resource, tail.extent)
         tail.freed(time)
         return await self._commit.confirmed(True)
@@ -119,17 +123,26 @@ class RocksDBEntryStore(EntryStore):
         extent = self._tails.extent(resource)
         if extent is None:
             return EntryPage((), None)
+        is_newest = span.descending and last == MAX_TIME
+        # Some more are read of the newest, for the next who asks.
+        want = max(span.limit, AHEAD if is_newest else 0) + 1
         reading = Reading(
-            self._database, self._blocks, prefix, extent, span.limit + 1, PAGE_BYTES, descending=span.descending
+            self._database,
+            self._blocks,
+            prefix,
+            extent,
+            want,
+            PAGE_BYTES,
+            descending=span.descending,
+            recent=self._recent,
         )
         found = reading.read(first, last)
+        if is_newest and not found.has_blocks:
+            self._recent.keep(prefix, found.rows(b""), whole=first == 0 and not reading.is_over)
         # Over the limit, or cut for its bytes.
-        has_more = reading.is_over
+        has_more = found.count > span.limit or reading.is_over
         found.cut(span.limit)
-        rows = found.rows(members(resource))
-        if span.descending and last == MAX_TIME and not isinstance(rows, JoinedRows):
-            self._recent.keep(prefix, rows, whole=first == 0 and not has_more)
-        return EntryPage(rows, found.last_time if has_more else None)
+        return EntryPage(found.rows(members(resource)), found.last_time if has_more else None)
 
     async def query_category(
         self, account: str, category: str, span: TimeRange, after: CategoryKey | None = None
@@ -167,16 +180,17 @@ class RocksDBEntryStore(EntryStore):
         await self._commit.close()
         self._database.close()
 
-    def _put(self, write: EntryWrite, row: bytes) -> Written:
+    def _put(self, write: EntryWrite) -> Written:
+        end = row_end(write.entry)
         tail = self._tail(write.entry.resource)
-        written = self._lay(tail, write, row)
+        written = self._lay(tail, write, end)
         self._touch(tail, write)
         return written
 
     def _put_several(self, writes: Sequence[EntryWrite]) -> tuple[Written, ...]:
-        rows = [encode_row(write.entry) for write in writes]
+        ends = [row_end(write.entry) for write in writes]
         tails = self._tails_of(writes)
-        written = tuple([self._lay(*laid) for laid in zip(tails, writes, rows, strict=True)])
+        written = tuple([self._lay(*laid) for laid in zip(tails, writes, ends, strict=True)])
         # A batch comes from one device at one time, and its items are alike: what they change but for rows is put once.
         first, alike = 0, 0
         for place, write in enumerate(writes):
@@ -198,15 +212,13 @@ class RocksDBEntryStore(EntryStore):
             tails.append(tails[-1] if is_same else self._tail(resource))
         return tails
 
-    def _lay(self, tail: Tail, write: EntryWrite, row: bytes) -> Written:
+    def _lay(self, tail: Tail, write: EntryWrite, end: bytes) -> Written:
         entry = write.entry
         time, old = self._place(tail, write)
         if old is not None:
             uncategorise(entry.resource, old, self._commit)
-        if time != entry.time:
-            row = encode_row(entry.at(time))
-        self._commit.put(tail.prefix + keys.pack_time(time), row)
         self._mark(tail, time)
+        self._commit.put(tail.prefix + keys.pack_time(time), row_at(time, end))
         if entry.category is not None:
             self._commit.put(category_key(entry.resource, entry.category, time), b"")
         return Written(time, old is not None)
@@ -217,7 +229,7 @@ class RocksDBEntryStore(EntryStore):
             prefix = keys.entry_prefix(resource)
             self._commit.put(prefix, keys.FENCE)
             self._commit.put(keys.last_fence(prefix), keys.FENCE)
-            tail = Tail(prefix, keys.metadata_key(resource), -1, None, Counter(), Extent(rows_from=MAX_TIME + 1))
+            tail = Tail(prefix, keys.metadata_key(resource), -1, Counter(), Extent(rows_from=MAX_TIME + 1))
             self._tails.remember(resource, tail)
         return tail
 
@@ -247,9 +259,13 @@ class RocksDBEntryStore(EntryStore):
         return row if is_entry(row) else None
 
     def _mark(self, tail: Tail, time: int) -> None:
-        fence = tail.extent.passed(time)
-        if fence:
-            self._commit.delete(keys.fence_before(tail.prefix, fence))
+        """Note that a row is to be written at this time, which may be before all others."""
+        extent = tail.extent
+        extent.rows += 1
+        if time < extent.rows_from:
+            tail.late = min(tail.late, time)
+            if time < extent.fence:
+                self._commit.delete(keys.fence_before(tail.prefix, extent.fence))
 
     def _sealed(self, tail: Tail, time: int) -> bytes | None:
         return self._blocks.row(tail.prefix, time) if time < tail.extent.blocks_until else None
@@ -262,19 +278,17 @@ class RocksDBEntryStore(EntryStore):
         return row if is_entry(row) else None
 
     def _touch(self, tail: Tail, write: EntryWrite, writes: int = 1) -> None:
-        old = tail.metadata
-        if old is not None and write.attribute_names == tail.seen:
-            newest = max(old.last_modified_time, write.received)
-            new = ResourceMetadata(old.resource, newest, old.attribute_names)
-        else:
-            new = write.touch(old)
-            tail.seen = write.attribute_names
-        if old is None or new.attribute_names is not old.attribute_names:
-            self._commit.put_last(keys.names_key(tail.metadata_key), encode_json(new.attribute_names))
-        tail.counter.count(write.received, tail.metadata_key, self._commit, writes)
-        tail.metadata = new
-        self._commit.put_last(tail.metadata_key, tail.metadata_row())
-        self._sealer.note(new.resource, tail.extent)
+        received, names = write.received, write.attribute_names
+        tail.last_modified = max(tail.last_modified, received)
+        if names != tail.seen:
+            tail.seen, grown = names, grow(tail.names, names)
+            if grown is not tail.names:
+                tail.names = grown
+                self._commit.put_last(keys.names_key(tail.metadata_key), partial(encode_json, grown))
+        tail.counter.count(received, tail.metadata_key, self._commit, writes)
+        self._commit.put_last(tail.metadata_key, tail.metadata_row)
+        if tail.extent.rows >= self._sealer.due_from:
+            self._sealer.note(write.entry.resource, tail.extent)
 
     def _places(self, prefix: bytes, span: TimeRange, after: CategoryKey | None) -> list[CategoryKey]:
         start = prefix + keys.pack_time(span.last if span.descending else span.first)

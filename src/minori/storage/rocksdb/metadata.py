@@ -31,16 +31,11 @@ class Extent:
         self.blocks_until = blocks_until
         self.fence = fence
 
-    def passed(self, time: int) -> int:
-        """Note that a row is written at this time; the fence that stands between it and others now, 0 if none does."""
-        self.rows += 1
-        if time >= self.rows_from:
-            return 0
-        self.rows_from = time
-        if time >= self.fence:
-            return 0
-        fence, self.fence = self.fence, 0
-        return fence
+    def begin(self, time: int) -> None:
+        """Note that rows begin at this time or before; a fence behind it is gone."""
+        self.rows_from = min(self.rows_from, time)
+        if self.rows_from < self.fence:
+            self.fence = 0
 
 
 def pack_metadata(last_modified: int, counter: Counter, extent: Extent) -> bytes:

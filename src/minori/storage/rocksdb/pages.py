@@ -12,6 +12,7 @@ from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.metadata import Extent
+from minori.storage.rocksdb.recent import Recent
 from minori.storage.rocksdb.rows import inside
 from minori.storage.rocksdb.stretch import Stretch
 
@@ -19,7 +20,8 @@ from minori.storage.rocksdb.stretch import Stretch
 class Reading:
     """One read of a resource, known by the `prefix` of its rows' keys. Nothing may be written meanwhile.
 
-    It ends when `want` entries are found, or `enough` bytes; a few more of either may be.
+    It ends when `want` entries are found, or `enough` bytes; a few more of either may be. Newest first, `recent` is
+    asked for what is newer than all blocks, where there are no tombstones.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class Reading:
         enough: int,
         *,
         descending: bool,
+        recent: Recent | None = None,
     ) -> None:
+        self._recent = recent
         self._database = database
         self._blocks = blocks
         self._prefix = prefix
@@ -63,9 +67,16 @@ class Reading:
 
     def _rows(self, first: int, last: int) -> tuple[list[bytes], int, int]:
         """Rows and tombstones in the order of reading, and the first and last time of which they are all."""
+        beyond = max(first, self._extent.blocks_until)
+        if self._recent is not None and self._descending and beyond <= last:
+            kept = self._recent.rows(self._prefix, beyond, last)
+            if kept is not None:
+                return kept, beyond, last
         if last < self._extent.rows_from:
             return [], first, last
-        start = last if self._descending else max(first, self._extent.rows_from)
+        if not self._descending and first < self._extent.rows_from:
+            return [], first, self._extent.rows_from - 1
+        start = last if self._descending else first
         want = self._want - self.found.count
         # The fence behind the rows is read with them.
         about = self._extent.rows + 1

@@ -3,42 +3,57 @@
 A dashboard asks for the newest entries again and again, and each time RocksDB would open an iterator.
 """
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, takewhile
 
 from minori.codec.entry import row_time
 from minori.model.entry import EntryPage
 from minori.storage.rocksdb.keys import TIME_BYTES, unpack_time
 
-KEPT_BYTES = 16 * 1024 * 1024
+KEPT_BYTES = 24 * 1024 * 1024
 """Bytes that are kept in all (our choice)."""
 
-RUN_BYTES = 64 * 1024
-"""Bytes of one resource's newest rows that are kept at most (our choice)."""
+RUN_BYTES = 96 * 1024
+"""Bytes of one resource's newest rows that are kept at most (our choice): about as many as are not sealed."""
 
 RUN_OVERHEAD = 1024
 """Bytes that a resource is counted with besides its rows."""
 
+LEFT = 0.75
+"""The share of its bytes that a resource keeps when it has too many: leaving them one by one would cost more."""
+
 
 class _Run:
-    """The newest rows of one resource, newest first; `whole` if there are no others."""
+    """The newest rows of one resource, oldest first; `whole` if there are no others."""
 
-    __slots__ = ("newest", "rows", "size", "whole")
+    __slots__ = ("newest", "oldest", "rows", "size", "whole")
 
-    def __init__(self, rows: Iterable[bytes], *, whole: bool) -> None:
-        self.rows = deque(rows)
-        self.newest = row_time(self.rows[0])
-        self.size = sum(map(len, self.rows)) + RUN_OVERHEAD
+    def __init__(self, rows: list[bytes], *, whole: bool) -> None:
+        self.rows = rows
+        self.oldest = row_time(rows[0])
+        self.newest = row_time(rows[-1])
+        self.size = sum(map(len, rows)) + RUN_OVERHEAD
         self.whole = whole
 
     def add(self, time: int, row: bytes, largest: int) -> None:
-        self.rows.appendleft(row)
+        self.rows.append(row)
         self.newest = time
         self.size += len(row)
-        while self.size > largest and len(self.rows) > 1:
-            self.size -= len(self.rows.pop())
+        if self.size > largest:
+            gone = 0
+            while self.size > LEFT * largest and gone < len(self.rows) - 1:
+                self.size -= len(self.rows[gone])
+                gone += 1
+            del self.rows[:gone]
+            self.oldest = row_time(self.rows[0])
             self.whole = False
+
+    def places(self, first: int, last: int) -> tuple[int, int]:
+        begin = bisect_left(self.rows, first, key=row_time) if first > self.oldest else 0
+        end = bisect_right(self.rows, last, key=row_time) if last < self.newest else len(self.rows)
+        return begin, max(begin, end)
 
 
 class Recent:
@@ -57,22 +72,35 @@ class Recent:
     def page(self, prefix: bytes, first: int, last: int, limit: int) -> EntryPage | None:
         """The newest `limit` rows from `first` to `last`, newest first; `None` if they are not all here."""
         run = self._runs.get(prefix)
-        if run is None or last < run.newest:
+        if run is None:
             return None
-        rows = list(islice(run.rows, limit))
-        oldest = row_time(rows[-1])
-        has_more = len(run.rows) > limit
-        if oldest < first or not (has_more or run.whole):
+        low, end = run.places(first, last)
+        begin = end - limit
+        if begin < 1 and first < run.oldest and not run.whole:
             return None
         self._runs.move_to_end(prefix)
-        return EntryPage(rows, oldest if has_more else None)
+        begin = max(begin, low)
+        rows = run.rows[begin:end]
+        rows.reverse()
+        return EntryPage(rows, row_time(rows[-1]) if begin > low else None)
+
+    def rows(self, prefix: bytes, first: int, last: int) -> list[bytes] | None:
+        """All rows from `first` to `last`, newest first; `None` if they are not all here."""
+        run = self._runs.get(prefix)
+        if run is None or (first < run.oldest and not run.whole):
+            return None
+        self._runs.move_to_end(prefix)
+        begin, end = run.places(first, last)
+        return run.rows[begin:end][::-1]
 
     def keep(self, prefix: bytes, rows: Sequence[bytes], *, whole: bool) -> None:
-        """Keep what a scan found from a resource's newest row on; `whole` if it found everything."""
-        if not rows or sum(map(len, rows)) + RUN_OVERHEAD > self._largest_run:
+        """Keep what a scan found from a resource's newest row on, as far as may be; `whole` if it found all."""
+        sizes = accumulate(map(len, rows))
+        fit = sum(1 for _ in takewhile(lambda size: size + RUN_OVERHEAD <= self._largest_run, sizes))
+        if not fit:
             return
         self.forget(prefix)
-        run = self._runs[prefix] = _Run(rows, whole=whole)
+        run = self._runs[prefix] = _Run(list(reversed(rows[:fit])), whole=whole and fit == len(rows))
         self._size += run.size
         while self._size > self._kept:
             self._size -= self._runs.popitem(last=False)[1].size

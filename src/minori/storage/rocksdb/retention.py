@@ -105,9 +105,14 @@ class RocksDBEntryRetention(EntryRetention):
         for block in list(self._blocks.within(tail.prefix, first, last, descending=False)):
             self._shorten(resource, tail, block, bounds, batch)
         batch.delete_range(tail.prefix + keys.pack_time(first), tail.prefix + keys.pack_time(last + 1))
-        if first <= tail.extent.rows_from <= last:
-            tail.extent.rows_from = last + 1
-            batch.put(tail.metadata_key, tail.metadata_row())
+        extent = tail.extent
+        if first <= extent.rows_from <= last:
+            extent.rows_from = last + 1
+        if first < extent.fence <= last + 1:
+            # It went with the range.
+            extent.fence = extent.rows_from
+            batch.put(keys.fence_before(tail.prefix, extent.fence), keys.FENCE)
+        batch.put(tail.metadata_key, tail.metadata_row())
         self._recent.forget(tail.prefix)
 
     def _shorten(

@@ -73,6 +73,7 @@ class Sealer:
         self._commit = commit
         self._loop = loop
         self._plan = plan
+        self.due_from = plan.due
         self._due: dict[Resource, None] = {}
         self._walked: bytes | None = keys.METADATA
         self._timer: TimerHandle | None = loop.call_later(BUSY_SECONDS, self._idle)
@@ -98,6 +99,8 @@ class Sealer:
 
     def _idle(self) -> None:
         self._timer = None
+        if self._commit.has_failed:
+            return
         began = perf_counter()
         if self._commit.is_quiet:
             if self._walked is not None and len(self._due) < WALKED:

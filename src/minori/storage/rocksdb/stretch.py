@@ -52,6 +52,11 @@ class Stretch:
                 self.count += left
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether anything of it is a part of a block."""
+        return not all(isinstance(piece, list) for piece in self._pieces)
+
+    @property
     def last_time(self) -> int:
         """The time of the last entry; there must be one."""
         piece = self._pieces[-1]

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 import msgspec
 
-from minori.model.resource import Resource, ResourceMetadata
+from minori.model.entry import MAX_TIME
+from minori.model.resource import Resource
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.counter import Counter
 from minori.storage.rocksdb.database import Database
@@ -21,35 +22,45 @@ class Tail:
     """The end of a resource's entries, where they are, its metadata, and the counts under way.
 
     `newest` is no earlier than its latest entry (-1: none). `run` is a stretch of times that are all
-    taken, by which a burst finds its next free millisecond without asking for each one. `seen` are the attribute
-    names that the last write brought: the next one nearly always brings the same.
+    taken, by which a burst finds its next free millisecond without asking for each one. `last_modified` is when it was
+    last written (UNIX ms, -1: never), `names` are its attribute names, and `seen` those that the last write brought:
+    the next one nearly always brings the same. `late` is the earliest time of a row that is before all others and not
+    yet written: `extent` says what can be read, and is set right as the batch is written.
     """
 
-    __slots__ = ("counter", "extent", "metadata", "metadata_key", "newest", "prefix", "run_first", "run_last", "seen")
+    __slots__ = (
+        "counter",
+        "extent",
+        "last_modified",
+        "late",
+        "metadata_key",
+        "names",
+        "newest",
+        "prefix",
+        "run_first",
+        "run_last",
+        "seen",
+    )
 
-    def __init__(
-        self,
-        prefix: bytes,
-        metadata_key: bytes,
-        newest: int,
-        metadata: ResourceMetadata | None,
-        counter: Counter,
-        extent: Extent,
-    ) -> None:
+    def __init__(self, prefix: bytes, metadata_key: bytes, newest: int, counter: Counter, extent: Extent) -> None:
         self.prefix = prefix
-        self.extent = extent
         self.metadata_key = metadata_key
         self.newest = newest
-        self.metadata = metadata
         self.counter = counter
+        self.extent = extent
+        self.last_modified = -1
+        self.late = MAX_TIME + 1
+        self.names: tuple[str, ...] = ()
         self.run_first = 0
         self.run_last = -1
         self.seen: tuple[str, ...] = ()
 
     def metadata_row(self) -> bytes:
-        """The value of its metadata row."""
-        modified = 0 if self.metadata is None else self.metadata.last_modified_time
-        return pack_metadata(modified, self.counter, self.extent)
+        """The value of its metadata row at the moment when it is written; it must have been written to."""
+        if self.late <= MAX_TIME:
+            self.extent.begin(self.late)
+            self.late = MAX_TIME + 1
+        return pack_metadata(self.last_modified, self.counter, self.extent)
 
     def candidate(self, time: int) -> int:
         """The first time at or after `time` that is not known to be taken."""
@@ -102,6 +113,10 @@ class Tails:
         """The attribute names of the resource with this metadata key, as they are stored."""
         return _decode_names(self._database.get(keys.names_key(metadata_key)) or b"[]")
 
+    def clear(self) -> None:
+        """Forget all of them: what they say may not have been written."""
+        self._tails.clear()
+
     def get(self, resource: Resource) -> Tail | None:
         """What is remembered of the resource."""
         tail = self._tails.get(resource)
@@ -124,5 +139,6 @@ class Tails:
         modified, counter, extent = unpack_metadata(kept)
         _, latest = self._database.keys(keys.last_fence(prefix), 2, prefix, backwards=True)
         newest = keys.unpack_time(latest[len(prefix) : len(prefix) + keys.TIME_BYTES]) if latest != prefix else -1
-        metadata = ResourceMetadata(resource, modified, self.names(metadata_key))
-        return Tail(prefix, metadata_key, max(newest, extent.blocks_until - 1), metadata, counter, extent)
+        tail = Tail(prefix, metadata_key, max(newest, extent.blocks_until - 1), counter, extent)
+        tail.last_modified, tail.names = modified, self.names(metadata_key)
+        return tail
