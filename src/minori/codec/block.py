@@ -46,8 +46,11 @@ class Block:
             self.count, self.newest, self.size = _head.unpack_from(packed)
         except struct.error as error:
             raise _damaged("has no head") from error
+        if not self.count:
+            raise _damaged("has no rows")
         self.oldest = oldest
         self._packed = packed
+        self._found: dict[int, int] = {}
 
     @cached_property
     def text(self) -> bytes:
@@ -68,7 +71,7 @@ class Block:
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """The places of the rows from `first` to `last` (UNIX ms, both included), as a range's two ends."""
-        begin = 0 if last >= self.newest else self._place(last)
+        begin = self._place(last)
         end = self.count if first <= self.oldest else self._place(first - 1)
         return begin, max(begin, end)
 
@@ -76,7 +79,7 @@ class Block:
         """The rows of these places as a page has them, members and all. At least one place."""
         if end - begin == self.count:
             return self.text
-        return memoryview(self.text)[self._starts[begin] : self._starts[end] - 1]
+        return memoryview(self.text)[self._start(begin) : self._start(end) - 1]
 
     def rows(self, begin: int, end: int) -> list[bytes]:
         """The rows of these places, without members, newest first."""
@@ -89,25 +92,50 @@ class Block:
 
     def time(self, place: int) -> int:
         """The time of the row at a place."""
-        return self._time_at(self._starts[place])
+        return self._time_at(self._start(place))
+
+    @cached_property
+    def _between(self) -> bytes:
+        return b"," + self.members
 
     @cached_property
     def _starts(self) -> "array[int]":
         """Where each row's members begin in the text, and where those of a further one would."""
-        rows = split_part(self.text, self.members)
-        step = len(self.members) + 1
-        return array("I", accumulate([len(row) + step for row in rows], initial=0))
+        step = len(self._between)
+        return array("I", accumulate([len(row) + step for row in split_part(self.text, self.members)], initial=0))
+
+    def _start(self, place: int) -> int:
+        start = self._found.get(place)
+        return self._starts[place] if start is None else start
 
     def _place(self, time: int) -> int:
-        """The place of the newest row that is no newer than `time`."""
-        starts, low, high = self._starts, 0, self.count
+        """The place of the newest row that is no newer than `time`; behind all others if there is none."""
+        if time >= self.newest:
+            return 0
+        start = self._search(time)
+        is_there = start < self.size
+        place = self.text.count(self._between, 0, start + len(self.members)) if is_there else self.count
+        self._found[place] = start
+        return place
+
+    def _search(self, time: int) -> int:
+        """Where that row begins, behind the text if there is none.
+
+        It halves the text: to find where every row begins would take three times as long.
+        """
+        text, between = self.text, self._between
+        low, high = 0, len(text)
+        start = high + 1
         while low < high:
             middle = (low + high) // 2
-            if self._time_at(starts[middle]) > time:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+            at = text.find(between, middle)
+            if at >= 0 and self._time_at(at + 1) > time:
+                low = at + 1
+                continue
+            start, high = (len(text) if at < 0 else at) + 1, middle
+            if text.find(between, low, middle + len(between) - 1) < 0:
+                break
+        return start
 
     def _time_at(self, start: int) -> int:
         begin = start + len(self.members) + len(_TIME)

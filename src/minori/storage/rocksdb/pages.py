@@ -93,8 +93,10 @@ class Reading:
         """Add the entries from `low` to `high`: the rows, and what is sealed; no more once it is over."""
         until = min(high, self._extent.blocks_until - 1)
         for block in self._blocks.within(self._prefix, low, until, descending=self._descending):
-            before, among, rows = self._parted(rows, block)
-            self.found.add_rows(before)
+            among: list[bytes] = []
+            if rows:
+                before, among, rows = self._parted(rows, block)
+                self.found.add_rows(before)
             self._add(block, among, *block.span(low, high))
             if self.is_over:
                 # The rows that are left are beyond this block.
