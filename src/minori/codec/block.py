@@ -50,7 +50,7 @@ class Block:
             raise _damaged("has no rows")
         self.oldest = oldest
         self._packed = packed
-        self._found: dict[int, int] = {}
+        self._found = {0: 0, self.count: self.size + 1}
 
     @cached_property
     def text(self) -> bytes:
