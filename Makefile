@@ -39,7 +39,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/repo
 
-bench: $(VENV)/dev.stamp ## measure, beside nginx and a bare log, and print the table
+bench: $(VENV)/dev.stamp ## measure, beside nginx, peers and bare loops, and print the tables
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(VENV)/dev.stamp ## write the reference pages that are made from the program

@@ -1,1 +1,1 @@
-"""The benchmark suite: Minori against nginx and a bare log, measured in the same run (`python -m bench`)."""
+"""The benchmark suite: Minori beside nginx, peers and bare loops, measured in the same run (`python -m bench`)."""

@@ -10,21 +10,10 @@ from tempfile import mkdtemp
 
 import msgspec
 
-from bench import doors, files, index, scale, sims, ways
 from bench.errors import BenchError
-from bench.figures import (
-    DOOR_FIGURES,
-    FILE_FIGURES,
-    INDEX_FIGURES,
-    SCALE_FIGURES,
-    SIM_FIGURES,
-    WAYS_FIGURES,
-    Reading,
-    Readings,
-)
-from bench.fill_index import CROWD, INDEXED
-from bench.fill_sims import SESSIONS, SIMS
+from bench.figures import Reading, Readings
 from bench.machine import describe
+from bench.parts import PARTS
 from bench.plan import Plan, choose
 from bench.processes import ROOT, cores, need
 from bench.report import machine, markdown, missed, rows
@@ -63,32 +52,19 @@ def _run(asked: Namespace, work: Path) -> int:
     facts = describe(work)
     say("\n".join(f"  {name}: {fact}" for name, fact in facts.items()))
     readings: dict[str, Sequence[Reading]] = {}
-    if any(figure.name in wanted for figure in DOOR_FIGURES):
-        readings |= doors.run(plan, wanted, work)
-    if plan.scale and any(figure.name in wanted for figure in SCALE_FIGURES):
-        readings |= scale.run(plan, wanted, work)
-    if any(figure.name in wanted for figure in FILE_FIGURES):
-        readings |= files.run(plan, wanted, work)
-    if plan.scale and any(figure.name in wanted for figure in INDEX_FIGURES):
-        readings |= index.run(plan, wanted, work)
-    if any(figure.name in wanted for figure in WAYS_FIGURES):
-        readings |= ways.run(plan, wanted, work)
-    if plan.scale and any(figure.name in wanted for figure in SIM_FIGURES):
-        readings |= sims.run(plan, wanted, work)
+    for part in PARTS:
+        if (plan.scale or not part.is_large) and any(figure.name in wanted for figure in part.figures):
+            readings |= part.run(plan, wanted, work)
     return _tell(plan, wanted, readings, facts, as_json=asked.json)
 
 
 def _tell(plan: Plan, wanted: set[str], readings: Readings, facts: dict[str, str], *, as_json: bool) -> int:
     parts = {
-        name: (title, rows([figure for figure in figures if figure.name in wanted], readings))
-        for name, title, figures in (
-            ("ways", "What a group says about payloads, and a flood", WAYS_FIGURES),
-            ("doors", "Doors, and reads of a small store", DOOR_FIGURES),
-            ("scale", f"{plan.scale:,} entries over {scale.RESOURCES:,} resources", SCALE_FIGURES),
-            ("files", "Files", FILE_FIGURES),
-            ("index", f"{INDEXED:,} files, {CROWD:,} of them in one folder", INDEX_FIGURES),
-            ("sims", f"{SIMS:,} SIMs and {SESSIONS:,} sessions", SIM_FIGURES),
+        part.name: (
+            part.title.format(scale=plan.scale),
+            rows([figure for figure in part.figures if figure.name in wanted], readings),
         )
+        for part in PARTS
     }
     late = missed([row for _, table in parts.values() for row in table])
     if as_json:
@@ -107,7 +83,7 @@ def _tell(plan: Plan, wanted: set[str], readings: Readings, facts: dict[str, str
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
-        prog="python -m bench", description="Measure Minori against nginx and a bare log, in the same run."
+        prog="python -m bench", description="Measure Minori beside nginx, peers and bare loops, in the same run."
     )
     parser.add_argument("--seconds", type=_count, default=5, help="seconds a figure and round (default: 5)")
     parser.add_argument("--rounds", type=_count, default=5, help="rounds; their median counts (default: 5)")
@@ -119,7 +95,7 @@ def _parser() -> ArgumentParser:
         type=int,
         default=1_000_000,
         metavar="N",
-        help="entries in the large store (default: 1000000; 0: none, and no large index or registry)",
+        help="entries in the large store (default: 1000000; 0: none, and nothing else that is large)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument(

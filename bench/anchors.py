@@ -1,4 +1,4 @@
-"""The anchors: nginx with one worker, a bare log and bare loops, on the core where Minori is measured."""
+"""The anchors: nginx with one worker, a bare log, bare files and bare loops, on the core where Minori is measured."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from time import monotonic, sleep
 
 from bench.errors import BenchError
 from bench.figures import Reading
-from bench.processes import answer, need, running, tail
+from bench.processes import answer, compiled, need, running, tail
 
 _PATIENCE = 10.0
 
@@ -64,22 +64,22 @@ def nginx(core: int, work: Path) -> Iterator[str]:
     through a larger buffer than nginx's own of 16 KiB.
     """
     program = need("nginx", "nginx-light")
-    port = _free_port()
+    port = free_port()
     (work / "www").mkdir()
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
     settings = work / "nginx.conf"
     settings.write_text(_NGINX.format(work=work, port=port, user=user))
     log = work / "nginx.log"
     with running(core, [program, "-p", str(work), "-c", str(settings)], log) as process:
-        _wait_for(process, port, log)
+        wait_for(process, port, "nginx", log)
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
-def echo(core: int, kind: str, work: Path) -> Iterator[int]:
-    """A bare loop that answers `201` over `kind` (`tcp` or `udp`); its port."""
-    log = work / f"echo-{kind}.log"
-    with running(core, [sys.executable, "-m", "bench.bare", kind], log) as process:
+def bare_loop(core: int, kind: str, work: Path) -> Iterator[int]:
+    """A bare loop in C that answers `201` over `kind` (`tcp` or `udp`); its port."""
+    log = work / f"bare-{kind}.log"
+    with running(core, [str(compiled("bare_loop.c", work)), kind], log) as process:
         if process.stdout is None or not select([process.stdout], [], [], _PATIENCE)[0]:
             raise BenchError(f"The bare {kind} loop did not start: {tail(log)}")
         yield int(process.stdout.readline())
@@ -87,7 +87,7 @@ def echo(core: int, kind: str, work: Path) -> Iterator[int]:
 
 def bare_log(core: int, file: Path, seconds: int) -> Reading:
     """Appends, each synced on its own, a second, to a new `file`, which is removed."""
-    command = [sys.executable, "-m", "bench.bare", "log", str(file), str(seconds)]
+    command = [sys.executable, "-m", "bench.bare_log", str(file), str(seconds)]
     figures = answer(core, command, seconds + _PATIENCE)
     return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"])
 
@@ -99,12 +99,14 @@ def bare_files(core: int, folder: Path, size: int, seconds: int) -> Reading:
     return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         return int(door.getsockname()[1])
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_for(process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> None:
+    """Wait until a program takes connections on a port of 127.0.0.1, but not for long."""
     until = monotonic() + _PATIENCE
     while monotonic() < until and process.poll() is None:
         try:
@@ -113,4 +115,4 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             sleep(0.02)
         else:
             return
-    raise BenchError(f"nginx did not start: {tail(log)}")
+    raise BenchError(f"{name} did not start: {tail(log)}")

@@ -7,6 +7,9 @@ from msgspec.structs import replace
 
 MIB = 1024 * 1024
 
+RANGE = 1_000
+"""How many entries a range asks for: the largest page."""
+
 
 class Reading(Struct, frozen=True):
     """One measurement, or the middle one of several rounds.
@@ -24,10 +27,14 @@ class Reading(Struct, frozen=True):
 
 
 class Against(Struct, frozen=True):
-    """An anchor of a figure: the probe measured in the same rounds, and the least ratio to reach."""
+    """An anchor of a figure: the probe measured in the same rounds, and the least ratio to reach.
+
+    A `peer` is left out of the table where its program is not installed.
+    """
 
     probe: str
     floor: float | None = None
+    peer: bool = False
 
 
 class Figure(Struct, frozen=True):
@@ -49,10 +56,14 @@ ANCHORS = {
     "nginx-post-64": "nginx `return 201`, 64 connections",
     "nginx-post-512": "nginx `return 201`, 512 connections",
     "log": "bare log, one append and sync at a time",
-    "echo-tcp": "bare TCP loop",
-    "echo-udp": "bare UDP loop",
+    "victoria-metrics": "VictoriaMetrics `/write`, not synced, 64 connections",
+    "postgresql": "PostgreSQL single-row `INSERT`, 64 connections",
+    "influxdb": "InfluxDB 1.x `/write`, 64 connections",
+    "bare-tcp": "bare loop in C, TCP",
+    "bare-udp": "bare loop in C, UDP",
     "nginx-newest": "nginx, the same bytes as a file",
     "nginx-range": "nginx, the same bytes as a file",
+    "nginx-range-disk": "nginx, the same bytes as a file",
     "nginx-scale-newest": "nginx, the same bytes as a file",
     "nginx-scale-range": "nginx, the same bytes as a file",
     "nginx-upload": "nginx, WebDAV PUT, not synced",
@@ -72,26 +83,38 @@ ANCHORS = {
 }
 """The anchors' probes and how the table calls them."""
 
+_OF_POSTS = (
+    Against("nginx-post-64", 0.18),
+    Against("log"),
+    Against("victoria-metrics", 1.0, peer=True),
+    Against("postgresql", 2.5, peer=True),
+    Against("influxdb", 10, peer=True),
+)
+
 DOOR_FIGURES = (
     Figure("start", "start-up, empty data directory", "ms"),
     Figure("idle", "resident memory, idle", "MiB", ceiling=90),
     Figure("post-1", "durable POST, 1 connection", "1/s", (Against("log", 0.4), Against("nginx-post-1"))),
-    Figure("post-64", "durable POST, 64 connections", "1/s", (Against("nginx-post-64", 0.10), Against("log"))),
-    Figure("post-512", "durable POST, 512 connections", "1/s", (Against("nginx-post-512"), Against("log"))),
-    Figure("tcp", "durable TCP request-reply, 64 connections", "1/s", (Against("nginx-post-64"), Against("echo-tcp"))),
-    Figure("udp", "durable UDP request-reply, 64 senders", "1/s", (Against("nginx-post-64"), Against("echo-udp"))),
-    Figure("newest", "newest 10, 64 connections", "1/s", (Against("nginx-newest", 0.20),)),
-    Figure("range", "range of 1,000, 64 connections", "1/s", (Against("nginx-range", 0.09),)),
+    Figure("post-64", "durable POST, 64 connections", "1/s", _OF_POSTS),
+    Figure("post-64-late", "p99 over p50 of durable POST, 64 connections", "times", ceiling=5),
+    Figure("post-512", "durable POST, 512 connections", "1/s", (Against("nginx-post-512", 0.30), Against("log"))),
+    Figure(
+        "tcp", "durable TCP request-reply, 64 connections", "1/s", (Against("bare-tcp", 0.4), Against("nginx-post-64"))
+    ),
+    Figure("udp", "durable UDP request-reply, 64 senders", "1/s", (Against("bare-udp", 0.4), Against("nginx-post-64"))),
+    Figure("newest", "newest 10, 64 connections", "1/s", (Against("nginx-newest", 0.5),)),
+    Figure("range", "range of 1,000, hot, 64 connections", "1/s", (Against("nginx-range", 0.4),)),
     Figure("loaded", "resident memory, after the load", "MiB"),
 )
 """Measured on a small store: 100 resources of 2,000 entries."""
 
 SCALE_FIGURES = (
     Figure("scale-disk", "bytes an entry on disk", "bytes"),
+    Figure("scale-disk-ratio", "stored bytes over the bytes of the content", "times", ceiling=0.5),
     Figure("scale-start", "start-up", "ms"),
     Figure("scale-idle", "resident memory, after start-up", "MiB"),
-    Figure("scale-newest", "newest 10, 64 connections", "1/s", (Against("nginx-scale-newest", 0.20),)),
-    Figure("scale-range", "range of 1,000, 64 connections", "1/s", (Against("nginx-scale-range", 0.09),)),
+    Figure("scale-newest", "newest 10, 64 connections", "1/s", (Against("nginx-scale-newest", 0.5),)),
+    Figure("scale-range", "range of 1,000, 64 connections", "1/s", (Against("nginx-scale-range"),)),
     Figure("scale-loaded", "resident memory, after the reads", "MiB"),
     Figure("scale-fill", "entries put by the loader", "1/s"),
     Figure("export-jsonl", "export as JSON Lines", "entries/s"),
@@ -102,8 +125,31 @@ SCALE_FIGURES = (
     Figure("export-parquet-memory", "extra memory, export as Parquet", "MiB", ceiling=64),
     Figure("export-columns", "export as Parquet in columns", "entries/s"),
     Figure("export-columns-memory", "extra memory, export as Parquet in columns", "MiB", ceiling=64),
+    Figure("crash-start", "start-up after SIGKILL under load", "ms", ceiling=5_000),
 )
 """Measured on a large store: `--scale` entries over 1,000 resources."""
+
+DISK_FIGURES = (
+    Figure("range-disk", "range of 1,000, from disk, 64 connections", "1/s", (Against("nginx-range-disk", 0.15),)),
+)
+"""Measured on a store that is larger than all that the server keeps in memory."""
+
+PLANT_FIGURES = (
+    Figure("plant-content", "bytes of content an entry", "bytes"),
+    Figure("plant-disk", "bytes an entry on disk", "bytes"),
+    Figure("plant-disk-ratio", "stored bytes over the bytes of the content", "times", ceiling=0.5),
+)
+"""Measured on what a plant of simulated devices has sent."""
+
+CROWD_FIGURES = (
+    Figure("crowd-start", "start-up", "ms"),
+    Figure("crowd-idle", "resident memory, after start-up", "MiB"),
+    Figure("crowd-memory", "peak of resident memory, under load", "MiB", ceiling=400),
+    Figure("crowd-put", "durable UDP from all of them in turn, 64 under way", "1/s"),
+    Figure("crowd-newest", "newest 10 of any of them, 64 connections", "1/s"),
+    Figure("crowd-post", "durable POST, one sender, 512 connections", "1/s"),
+)
+"""Measured with 100,000 SIMs, each with a session and a resource of its own."""
 
 _UPLOADS = (Against("nginx-upload", 0.35), Against("nginx-upload-buffered"), Against("nginx-upload-synced"))
 
@@ -153,7 +199,42 @@ SIM_FIGURES = (
 )
 """Measured on a registry of 100,000 SIMs and 10,000 sessions, beside smaller ones."""
 
-FIGURES = DOOR_FIGURES + SCALE_FIGURES + FILE_FIGURES + INDEX_FIGURES + SIM_FIGURES + WAYS_FIGURES
+GROWTH_SIZES = (
+    (1_000_000, 10),
+    (1_000_000, 1_000),
+    (1_000_000, 100_000),
+    (10_000_000, 1_000),
+    (100_000_000, 1_000),
+)
+"""Entries, and the resources that they are spread over, evenly."""
+
+GROWTH_COSTS = {
+    "put": "durable UDP from all in turn, 64 under way",
+    "newest": "newest 10, 64 connections",
+    "range": "range of 1,000, 64 connections",
+}
+"""What is asked of each of those sizes; ranges only where a resource has 1,000 entries."""
+
+GROWTH_FIGURES = tuple(
+    Figure(f"growth-{what}-{entries}-{resources}", f"{title}: {entries:,} entries over {resources:,} resources", "1/s")
+    for what, title in GROWTH_COSTS.items()
+    for entries, resources in GROWTH_SIZES
+    if what != "range" or entries // resources >= RANGE
+)
+"""Measured only when asked for: what a request costs, as the store grows."""
+
+FIGURES = (
+    *DOOR_FIGURES,
+    *SCALE_FIGURES,
+    *DISK_FIGURES,
+    *PLANT_FIGURES,
+    *CROWD_FIGURES,
+    *FILE_FIGURES,
+    *INDEX_FIGURES,
+    *SIM_FIGURES,
+    *WAYS_FIGURES,
+    *GROWTH_FIGURES,
+)
 
 
 Readings = Mapping[str, Sequence[Reading]]

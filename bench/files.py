@@ -1,4 +1,4 @@
-"""The third part of a run: files of 1 GiB, and what they take in memory; then many files of 4 KiB."""
+"""Files of 1 GiB, and what they take in memory; then many files of 4 KiB."""
 
 import os
 from collections.abc import Callable

@@ -1,32 +1,51 @@
-"""Fills a store through its driver, a process of its own: `python -m bench.fill URL OPERATOR ENTRIES RESOURCES`.
+"""Fills a store through its driver, a process of its own: `python -m bench.fill URL OPERATOR ENTRIES RESOURCES KIND`.
 
-Entries go round the resources, a minute apart on each, as if that many devices had reported: the order
-in which a log-structured engine has the most to merge.
+Entries go round the resources, some of each at a time, as if that many devices had reported about once a minute: a
+log-structured engine has much to merge. KIND is what they say: `telemetry`, or `plant` for what simulated devices send.
 """
 
 import asyncio
 import json
 import sys
 from asyncio import Future
+from collections.abc import Callable, Sequence
+from random import Random
 from time import perf_counter
 
+from msgspec import Struct
+
 from bench.payload import content, payload, telemetry
+from bench.plant import messages
 from bench.rounds import say
-from minori.codec.content import JSON
+from minori.codec.content import JSON, Content
 from minori.model.entry import DataEntry, EntryWrite, Written
 from minori.model.resource import Resource, ResourceType
 from minori.storage.base import EntryStore, EntryStoreOptions
 from minori.storage.rocksdb.entries import open_entries
 
 FIRST_TIME = 1_700_000_000_000
-"""When each resource's first entry was received, in UNIX ms."""
+"""When each resource's first minute begins, in UNIX ms."""
 
 STEP = 60_000
-"""Milliseconds between two entries of one resource."""
+"""Milliseconds between the beginnings of two minutes of one resource; each has one entry."""
 
-_NAMES = tuple(json.loads(payload()))
-_CHUNK = 1_000
+TELEMETRY, PLANT = "telemetry", "plant"
+
+_RUN = 100
+_LATE_MS = 1_000
+_UNDER_WAY = 5_000
 _TELL = 1_000_000
+_NAMES = tuple(json.loads(payload()))
+
+Say = Callable[[int, int], Content]
+"""What a device sends at its turn of this number, at this time."""
+
+
+class Filled(Struct, frozen=True):
+    """How fast a store was filled, in entries a second, and how many bytes the contents of all entries have."""
+
+    rate: float
+    content_bytes: int
 
 
 def imsi(number: int) -> str:
@@ -34,29 +53,45 @@ def imsi(number: int) -> str:
     return f"00101{1_000_000_000 + number:010d}"
 
 
-async def fill(store: EntryStore, operator_id: str, entries: int, resources: int) -> float:
-    """Put `entries` entries, as many on each of the `resources`; entries a second. Closes the store."""
-    random = telemetry().random
+async def fill(store: EntryStore, operator_id: str, entries: int, resources: int, kind: str = TELEMETRY) -> Filled:
+    """Put `entries` entries, as many on each of the `resources`. Closes the store."""
+    random = telemetry()
     devices = [Resource(operator_id, ResourceType.SUBSCRIBER, imsi(number)) for number in range(resources)]
-    start = perf_counter()
+    sources = [messages(device) if kind == PLANT else _telemetry(device, random) for device in range(resources)]
+    each = entries // resources
+    put = waiting = size = 0
     before: Future[tuple[Written, ...]] | None = None
-    put = 0
-    for number in range(entries // resources):
-        time = FIRST_TIME + number * STEP
-        for device, resource in enumerate(devices):
-            text = content(device, number, random)
-            last = store.put(EntryWrite(DataEntry(resource, time, text, JSON), time, False, _NAMES))
-            put += 1
-            if put % _CHUNK == 0:
+    start = perf_counter()
+    for first in range(0, each, _RUN):
+        turns = range(first, min(first + _RUN, each))
+        for resource, source in zip(devices, sources, strict=True):
+            writes = [_write(resource, source, turn, random) for turn in turns]
+            size += sum(len(write.entry.content) for write in writes)
+            last = store.put(*writes)
+            put += len(writes)
+            waiting += len(writes)
+            if waiting >= _UNDER_WAY:
+                waiting = 0
                 if before is not None:
                     await before
                 before = last
-            if put % _TELL == 0:
+            if put % _TELL < len(writes):
                 say(f"  {put:,} of {entries:,} entries put, {put / (perf_counter() - start):,.0f}/s")
     await last
     rate = put / (perf_counter() - start)
     await store.close()
-    return rate
+    return Filled(rate, size)
+
+
+def _telemetry(device: int, random: Random) -> Say:
+    return lambda turn, _: Content(content(device, turn, random.random), JSON, _NAMES)
+
+
+def _write(resource: Resource, source: Say, turn: int, random: Random) -> EntryWrite:
+    # Within a second of its minute: times without a pattern, as receipts are.
+    time = FIRST_TIME + turn * STEP + int(random.random() * _LATE_MS)
+    said = source(turn, time)
+    return EntryWrite(DataEntry(resource, time, said.text, said.content_type), time, False, said.attribute_names)
 
 
 class _Silent:
@@ -65,10 +100,12 @@ class _Silent:
     def failed(self, reason: str) -> None: ...
 
 
-async def _main(url: str, operator_id: str, entries: int, resources: int) -> None:
+async def _main(url: str, operator_id: str, told: Sequence[str]) -> None:
+    entries, resources, kind = told
     store = await open_entries(url, EntryStoreOptions(_Silent()))
-    print(json.dumps({"rate": await fill(store, operator_id, entries, resources)}))
+    filled = await fill(store, operator_id, int(entries), int(resources), kind)
+    print(json.dumps({"rate": filled.rate, "content_bytes": filled.content_bytes}))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(_main(sys.argv[1], sys.argv[2], sys.argv[3:]))

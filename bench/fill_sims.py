@@ -13,11 +13,15 @@ SENDERS = 1_024
 
 _APART = SIMS // SESSIONS
 _HOSTS = 250
+_NETWORK = 62_500
 
 
 def address(session: int) -> str:
     """The address of the `session`-th session. The first one is that of whoever binds to none."""
-    return "127.0.0.1" if session == 0 else f"127.32.{session // _HOSTS}.{session % _HOSTS + 1}"
+    if session == 0:
+        return "127.0.0.1"
+    network, host = divmod(session, _NETWORK)
+    return f"127.{32 + network}.{host // _HOSTS}.{host % _HOSTS + 1}"
 
 
 def sender(session: int) -> str:
@@ -37,8 +41,17 @@ def senders_alone() -> list[int]:
 
 def write_table(file: Path, numbers: Iterable[int] = range(SIMS)) -> None:
     """Write the SIMs of these numbers, all of the demo group; every tenth of all has a session."""
-    lines = ["imsi,name,group,session,tag:site"]
-    for number in numbers:
-        session, rest = divmod(number, _APART)
-        lines.append(f"{imsi(number)},pump {number},demo,{'' if rest else address(session)},site {number % 100}")
-    file.write_text("\n".join(lines) + "\n")
+    _write(file, (_line(number, "" if number % _APART else address(number // _APART)) for number in numbers))
+
+
+def write_senders(file: Path, sims: int) -> None:
+    """Write the first so many SIMs, all of the demo group; each has a session, from the second one on."""
+    _write(file, (_line(number, address(number + 1)) for number in range(sims)))
+
+
+def _line(number: int, session: str) -> str:
+    return f"{imsi(number)},pump {number},demo,{session},site {number % 100}"
+
+
+def _write(file: Path, lines: Iterable[str]) -> None:
+    file.write_text("\n".join(["imsi,name,group,session,tag:site", *lines]) + "\n")

@@ -1,4 +1,4 @@
-"""The fourth part of a run: pages out of an index of a million files, asked for one at a time."""
+"""Pages out of an index of a million files, asked for one at a time."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The load: `wrk` for HTTP, `bench.stream` for TCP and UDP, each on the core of the load."""
+"""The load: `wrk` for HTTP, `stream.c` for TCP and UDP, each on the core of the load."""
 
 import json
 import sys
@@ -9,10 +9,12 @@ from msgspec import Struct
 
 from bench.errors import BenchError
 from bench.figures import Reading
+from bench.payload import payload
 from bench.processes import answer, need
 
 _GRACE_SECONDS = 30.0
 _TRANSFER_SECONDS = 300.0
+_CROWD_SECONDS = 300.0
 _WORST = 0.01
 
 _DONE = """
@@ -112,19 +114,28 @@ class Upload(Struct, frozen=True):
 
 def http(core: int, request: Request | Batch | Upload, connections: int, seconds: int, work: Path) -> Reading:
     """Answers a second to `request` over kept-alive connections; any status of 400 and up ends the run."""
+    command = wrk(request, connections, seconds, work)
+    asked = command[-1]
+    figures = answer(core, command, seconds + _GRACE_SECONDS)
+    count = figures["requests"]
+    if not count:
+        raise BenchError(f"No request to {asked} was answered within {seconds} seconds; is the machine busy?")
+    if figures["refused"]:
+        raise BenchError(f"{figures['refused']} of {count} requests to {asked} were refused")
+    failed = figures["broken"] + figures["late"]
+    if failed > count * _WORST:
+        raise BenchError(f"{failed} of {count} requests to {asked} broke off or came late")
+    rate = count / (figures["microseconds"] / 1e6)
+    return Reading(rate, figures["p50"] / 1000, figures["p99"] / 1000, failed)
+
+
+def wrk(request: Request | Batch | Upload, connections: int, seconds: int, work: Path) -> list[str]:
+    """The command that asks for so many seconds; its script is in `work`."""
     told = work / "wrk.lua"
     told.write_text(script(request))
     first = request.paths[0] if isinstance(request, Request) and len(request.paths) == 1 else "/"
     command = [need("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", str(told)]
-    figures = answer(core, [*command, f"http://{request.address}{first}"], seconds + _GRACE_SECONDS)
-    count = figures["requests"]
-    if figures["refused"] or not count:
-        raise BenchError(f"{figures['refused']} of {count} requests to {request.address}{first} were refused")
-    failed = figures["broken"] + figures["late"]
-    if failed > count * _WORST:
-        raise BenchError(f"{failed} of {count} requests to {request.address}{first} broke off or came late")
-    rate = count / (figures["microseconds"] / 1e6)
-    return Reading(rate, figures["p50"] / 1000, figures["p99"] / 1000, failed)
+    return [*command, f"http://{request.address}{first}"]
 
 
 def script(request: Request | Batch | Upload) -> str:
@@ -155,8 +166,21 @@ def post_from(core: int, port: int, addresses: Sequence[str], under_way: int, se
     return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"], figures["failed"])
 
 
-def stream(core: int, kind: str, port: int, senders: int, seconds: int) -> Reading:
-    """Answers a second to `senders` over `kind` (`tcp` or `udp`), one payload of each under way."""
-    command = [sys.executable, "-m", "bench.stream", kind, str(port), str(senders), str(seconds)]
+def stream(core: int, program: Path, kind: str, port: int, senders: int, seconds: int) -> Reading:
+    """Answers a second to `senders` over `kind` (`tcp` or `udp`), one payload of each under way.
+
+    `program` is what `stream.c` has become.
+    """
+    command = [str(program), kind, str(port), str(senders), str(seconds), payload().decode()]
     figures = answer(core, command, seconds + _GRACE_SECONDS)
     return Reading(figures["rate"], figures["p50_ms"], figures["p99_ms"], figures["failed"])
+
+
+def datagrams(core: int, port: int, senders: int, under_way: int, least: int, seconds: int) -> Reading:
+    """Answers a second to payloads over UDP, so many under way, from each of so many addresses in turn.
+
+    It goes on for `seconds`, and until `least` payloads are answered.
+    """
+    command = [sys.executable, "-m", "bench.datagrams", *map(str, (port, senders, under_way, least, seconds))]
+    figures = answer(core, command, seconds + _CROWD_SECONDS)
+    return Reading(figures["rate"], failed=figures["failed"])

@@ -4,10 +4,12 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from time import sleep
 
+from bench.peers import found
 from bench.processes import need
 
 _BUSY_SECONDS = 2.0
@@ -25,6 +27,7 @@ def describe(work: Path) -> dict[str, str]:
         "Python": platform.python_version(),
         "nginx": _first(r"nginx/(\S+)", need("nginx", "nginx-light"), "-v"),
         "wrk": _first(r"wrk (?:debian/)?(\S+)", need("wrk", "wrk"), "-v"),
+        "peers": ", ".join(_peers()) or "none",
         "Minori": version("minori"),
         "libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
     }
@@ -33,6 +36,18 @@ def describe(work: Path) -> dict[str, str]:
 def _cpu_model() -> str:
     found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return found[1] if found else platform.machine()
+
+
+def _peers() -> Iterator[str]:
+    if found("victoria-metrics"):
+        # The distribution's does not know its version.
+        yield "VictoriaMetrics"
+    for name, program, asked, pattern in (
+        ("PostgreSQL", "postgres", "--version", r"PostgreSQL\) (\S+)"),
+        ("InfluxDB", "influxd", "version", r"InfluxDB v(\S+)"),
+    ):
+        if path := found(program):
+            yield f"{name} {_first(pattern, path, asked)}"
 
 
 def _busy() -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from bench.errors import BenchError
-from bench.figures import FIGURES, Figure
+from bench.figures import FIGURES, GROWTH_FIGURES, Figure
 
 
 class Plan(Struct, frozen=True):
@@ -28,13 +28,15 @@ class Plan(Struct, frozen=True):
 
 
 def choose(only: Iterable[str]) -> list[Figure]:
-    """The figures whose name is, or begins with, one of `only`; all of them for an empty `only`."""
+    """The figures whose name is, or begins with, one of `only`; for an empty `only` all but those of growth."""
     asked = list(only)
     known = [figure.name for figure in FIGURES]
     for name in asked:
         if not any(_is_meant(figure, name) for figure in known):
             raise BenchError(f"There is no figure {name}; known are {', '.join(known)}")
-    return [figure for figure in FIGURES if not asked or any(_is_meant(figure.name, name) for name in asked)]
+    if not asked:
+        return [figure for figure in FIGURES if figure not in GROWTH_FIGURES]
+    return [figure for figure in FIGURES if any(_is_meant(figure.name, name) for name in asked)]
 
 
 def _is_meant(figure: str, name: str) -> bool:

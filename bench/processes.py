@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import which
 from time import monotonic, sleep
@@ -14,6 +14,7 @@ from bench.errors import BenchError
 
 ROOT = Path(__file__).parent.parent
 _STOP_SECONDS = 15.0
+_COMPILE_SECONDS = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -84,8 +85,22 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def answer(core: int | None, argv: Sequence[str], seconds: float) -> dict[str, Any]:
     """Run a command on `core` (anywhere for `None`) to its end; the JSON object on the last line it prints.
 
-    Its standard error is ours, so its progress is seen. An end later than `seconds`, a bad exit code or
-    anything else on that line is an error.
+    An end later than `seconds`, a bad exit code or anything else on that line is an error.
+    """
+    said = output(core, argv, seconds)
+    try:
+        value = json.loads(said.splitlines()[-1])
+    except (IndexError, ValueError) as error:
+        raise BenchError(f"{' '.join(argv[:3])} gave no figures: {said.splitlines()[-5:]}") from error
+    if not isinstance(value, dict):
+        raise BenchError(f"{' '.join(argv[:3])} gave no figures: {said.splitlines()[-5:]}")
+    return value
+
+
+def output(core: int | None, argv: Sequence[str], seconds: float) -> str:
+    """Run a command on `core` (anywhere for `None`) to its end; what it prints.
+
+    Its standard error is ours, so its progress is seen. An end later than `seconds`, or a bad exit code, is an error.
     """
     try:
         done = subprocess.run(
@@ -93,14 +108,18 @@ def answer(core: int | None, argv: Sequence[str], seconds: float) -> dict[str, A
         )
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"{argv[0]} did not end within {seconds:.0f} seconds") from error
-    lines = done.stdout.decode(errors="replace").splitlines()
-    try:
-        value = json.loads(lines[-1])
-    except (IndexError, ValueError) as error:
-        raise BenchError(f"{' '.join(argv[:3])} gave no figures (exit code {done.returncode}): {lines[-5:]}") from error
-    if done.returncode != 0 or not isinstance(value, dict):
-        raise BenchError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {lines[-5:]}")
-    return value
+    said = done.stdout.decode(errors="replace")
+    if done.returncode != 0:
+        raise BenchError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said.splitlines()[-5:]}")
+    return said
+
+
+def compiled(source: str, work: Path) -> Path:
+    """The program that a C source of the benchmark becomes, in `work`; it is compiled once."""
+    program = work / Path(source).stem
+    if not program.exists():
+        output(None, [need("cc", "gcc"), "-O2", "-o", str(program), str(ROOT / "bench" / source)], _COMPILE_SECONDS)
+    return program
 
 
 def resident_bytes(pid: int) -> int:
@@ -120,15 +139,15 @@ def peak_bytes(pid: int) -> int:
 
 
 def settle(pid: int, limit: float) -> bool:
-    """Wait until a process is nearly idle (below 3 % of a core for 0.4 s), at most `limit` seconds.
+    """Wait until a process and its children are nearly idle (below 3 % of a core for 0.4 s), at most `limit` seconds.
 
-    Otherwise what it still does in the background would count against the next anchor.
+    Otherwise what they still do in the background would count against the next anchor.
     """
     until = monotonic() + limit
     while monotonic() < until:
-        before = cpu_seconds(pid)
+        before = _family_seconds(pid)
         sleep(0.4)
-        if cpu_seconds(pid) - before < 0.012 + 1 / _TICKS:
+        if _family_seconds(pid) - before < 0.012 + 1 / _TICKS:
             return True
     return False
 
@@ -137,6 +156,14 @@ def cpu_seconds(pid: int) -> float:
     """The processor time that a process has used, in all its threads, to a hundredth of a second."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _family_seconds(pid: int) -> float:
+    used = cpu_seconds(pid)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            used += cpu_seconds(int(child))
+    return used
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -50,7 +50,7 @@ class Row(Struct, frozen=True):
 def rows(figures: Iterable[Figure], readings: Readings) -> list[Row]:
     """The lines of those figures that were measured: one for each anchor, or one without.
 
-    Raises `KeyError` if a figure was measured and one of its anchors was not.
+    Raises `KeyError` if a figure was measured and one of its anchors was not, unless that is a peer.
     """
     return [row for figure in figures if figure.name in readings for row in _of_figure(figure, readings)]
 
@@ -63,6 +63,8 @@ def _of_figure(figure: Figure, readings: Readings) -> Iterable[Row]:
         ceiling = figure.ceiling
         yield replace(plain, bound=ceiling, verdict=_verdict(ceiling, ceiling is None or reading.value <= ceiling))
     for against in figure.against:
+        if against.peer and against.probe not in readings:
+            continue
         theirs = readings[against.probe]
         ratio = median([ours.value / anchor.value for ours, anchor in zip(taken, theirs, strict=True)])
         yield replace(

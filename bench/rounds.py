@@ -8,6 +8,8 @@ from msgspec.structs import replace
 from bench.figures import Reading
 from bench.processes import cpu_seconds
 
+_WARM_UP_SECONDS = 2
+
 Probe = Callable[[int], Reading]
 """Measures for so many seconds."""
 
@@ -34,12 +36,12 @@ def measure(
 ) -> dict[str, list[Reading]]:
     """The readings of each probe, one a round; `rest` waits for quiet before each.
 
-    A warm-up of one second a probe is not counted.
+    A short warm-up of each probe is not counted.
     """
     readings: dict[str, list[Reading]] = {name: [] for name in probes}
     for name, probe in probes.items():
         rest()
-        probe(1)
+        probe(_WARM_UP_SECONDS)
         say(f"  warmed up {name}")
     for turn in range(1, rounds + 1):
         for name, probe in probes.items():

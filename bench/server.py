@@ -49,9 +49,9 @@ class Server(Struct, frozen=True):
     start_seconds: float
     headers: Mapping[str, str]
 
-    def settle(self) -> None:
-        """Wait until it has come to rest, but no longer than a while."""
-        settle(self.pid, _REST_SECONDS)
+    def settle(self) -> bool:
+        """Wait until it has come to rest, but no longer than a while; whether it has."""
+        return settle(self.pid, _REST_SECONDS)
 
     def resident_mib(self) -> float:
         """Its resident memory, once it has come to rest."""

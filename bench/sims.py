@@ -1,14 +1,12 @@
-"""The fifth part of a run: what a large registry costs who only sends. The same load on three servers, in turns: with
+"""What a large registry costs who only sends. The same load on three servers, in turns: with
 the demo's SIM alone, with the SIMs that send, and with `SIMS` SIMs and `SESSIONS` sessions.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from time import monotonic
 
 from bench.errors import BenchError
 from bench.figures import SIM_FIGURES, Reading
@@ -16,7 +14,7 @@ from bench.fill_sims import SESSIONS, SIMS, address, sender, senders_alone, sour
 from bench.load import Request, http, post_from
 from bench.payload import payload
 from bench.plan import Plan
-from bench.processes import answer
+from bench.population import import_sims
 from bench.rounds import Probe, charged, measure, say
 from bench.server import DEMO_IMSI, Server, minori
 
@@ -27,7 +25,6 @@ FEW = "-few"
 """The end of the names of probes on the server with the SIMs that send."""
 
 _CONNECTIONS = 64
-_IMPORT_SECONDS = 1_800.0
 
 
 def run(plan: Plan, wanted: AbstractSet[str], work: Path) -> dict[str, list[Reading]]:
@@ -67,14 +64,8 @@ def run(plan: Plan, wanted: AbstractSet[str], work: Path) -> dict[str, list[Read
 
 
 def _import(data: Path, table: Path, numbers: Sequence[int]) -> float:
-    """Register SIMs at the stopped server whose data is in `data`; SIMs a second."""
     write_table(table, numbers)
-    command = [str(Path(sys.executable).parent / "minori"), "sim", "import", str(table), "--json"]
-    start = monotonic()
-    done = answer(None, [*command, "--data-dir", str(data)], _IMPORT_SECONDS)
-    if done["imported"] != len(numbers):
-        raise BenchError(f"{done['imported']} of {len(numbers)} SIMs were imported")
-    return len(numbers) / (monotonic() - start)
+    return import_sims(data, table, len(numbers))
 
 
 def _probes(plan: Plan, servers: Mapping[str, Server], work: Path) -> dict[str, Probe]:

@@ -1,4 +1,4 @@
-"""A part of a run: what a group says about payloads, and what it costs; and a flood of datagrams, accounted for."""
+"""What a group says about payloads, and what it costs; and a flood of datagrams, accounted for."""
 
 import re
 import sys
