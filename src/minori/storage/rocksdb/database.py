@@ -11,7 +11,7 @@ from rocksdict import BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressi
 from minori.errors import DataDirectoryBroken, StoreFailed
 from minori.storage.rocksdb import keys
 
-CACHE_BYTES = 96 * 1024 * 1024
+CACHE_BYTES = 64 * 1024 * 1024
 MEMTABLE_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES = 16 * 1024
 FIRST_CHUNK, CHUNK = 16, 128
@@ -21,6 +21,8 @@ INFO_LOG_BYTES = 1024 * 1024
 REMOVALS, REMOVALS_WITHIN, REMOVALS_SHARE = 512, 1024, 0.5
 """A file is rewritten soon if so many of so many keys in a row are removals, or this share of all its keys (our
 choice, measured): a removal frees nothing until it meets what it removes, in the largest and oldest files."""
+
+_SIZES = ("rocksdb.estimate-live-data-size", "rocksdb.cur-size-all-mem-tables")
 
 T = TypeVar("T")
 
@@ -77,14 +79,18 @@ class Database:
 
         return _read(scan)
 
-    def items(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
-        """All keys from `first` to `last`, both included, with their values."""
+    def items(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
+        """All keys from `first` to `last`, both included, with their values; or at most `limit` of them."""
 
         def scan() -> list[tuple[bytes, bytes]]:
             found = cast("Iterator[tuple[bytes, bytes]]", self._rdict.items(from_key=first))
-            return list(takewhile(lambda item: item[0] <= last, found))
+            return list(takewhile(lambda item: item[0] <= last, islice(found, limit)))
 
         return _read(scan)
+
+    def size(self) -> int:
+        """About how many bytes everything takes, in tables and in memory."""
+        return _read(lambda: sum([self._rdict.property_int_value(name) or 0 for name in _SIZES]))
 
     def write(self, batch: WriteBatch) -> None:
         """Hand a batch to the operating system whole; making it durable is the caller's.
