@@ -1,11 +1,12 @@
 """The API's one table of errors, and the answers that more than one handler gives."""
 
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from minori import errors
 from minori.codec.entry import encode_json
-from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Request, parse_values
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Header, Request, parse_values
 from minori.model.selection import SOUGHT
 
 ERRORS: dict[type[errors.Error], tuple[int, str]] = {
@@ -99,19 +100,30 @@ def page(body: bytes, request: Request, path: tuple[str, ...], next_key: str | N
     if next_key is None:
         return Answer(200, body)
     is_short = len(request.query_string) + sum(map(len, path)) <= REMEMBERED_BYTES
-    before, behind = (_remembered_link if is_short else _link)(path, request.query_string)
-    key = next_key.encode()
-    return Answer(200, body, headers=((b"x-soracom-next-key", key), (b"link", b"".join((before, key, behind)))))
+    link = (_remembered_link if is_short else link_to)(path, request.query_string)
+    return Answer(200, body, headers=link.headers(next_key))
 
 
-def _link(path: tuple[str, ...], query_string: bytes) -> tuple[bytes, bytes]:
-    """The link to the next page, before and behind its key."""
+class Link(NamedTuple):
+    """The link to a next page, before and behind its key."""
+
+    before: bytes
+    behind: bytes
+
+    def headers(self, next_key: str) -> tuple[Header, ...]:
+        """Both paging headers."""
+        key = next_key.encode()
+        return (b"x-soracom-next-key", key), (b"link", self.before + key + self.behind)
+
+
+def link_to(path: tuple[str, ...], query_string: bytes) -> Link:
+    """The link to the next page of a path, the segments after `/v1`, decoded, with what is kept of a query."""
     query = parse_values(query_string)
     kept = "".join([f"&{name}={_quoted(value)}" for name in KEPT for value in query.get(name, ())])
-    return f"<{target(path)}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode()
+    return Link(f"<{target(path)}?last_evaluated_key=".encode(), f"{kept}>; rel=next".encode())
 
 
-_remembered_link = lru_cache(REMEMBERED)(_link)
+_remembered_link = lru_cache(REMEMBERED)(link_to)
 
 
 def target(path: tuple[str, ...]) -> str:

@@ -4,24 +4,23 @@ No framework stands between: every answer, good or bad, leaves through one place
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
 from minori.api import downloads, ingest, routes
 from minori.api.answers import INTERNAL, REFUSED, error_answer, error_body
-from minori.api.auth import API_KEY, TOKEN, context
-from minori.api.operation import AnyRoute, OpenRoute, ReadRoute
+from minori.api.auth import context, sent_pair
+from minori.api.operation import API, AnyRoute, OpenRoute, ReadRoute, Route
 from minori.api.services import Services
 from minori.api.site import Site
 from minori.errors import Error, MethodNotAllowed, NotFound
 from minori.http.application import Application, ClientGone
-from minori.http.exchange import Answer, Call, Request
+from minori.http.exchange import Answer, Call, Headers, Request
 from minori.model.account import Coverage, account_of, coverage_of_host
 from minori.model.audit import AuditEntry
 from minori.observe.metrics import Metrics
-
-API = "/v1"
 
 PATH_LOGGED = 200
 """Characters of a path that a log line holds at most."""
@@ -29,6 +28,7 @@ PATH_LOGGED = 200
 PATH_KEPT = 2048
 """Characters of a path that the audit log holds at most (our choice)."""
 
+_BELOW = f"{API}/"
 _log = structlog.get_logger()
 
 
@@ -55,38 +55,43 @@ class Api(Application):
         self._services = services
         self._site = site
         self._metrics = metrics
-        self._answered: dict[tuple[str, int], Callable[[], None]] = {}
         self._is_prompt = True
 
     def answer_at_once(self, path: str, request: Request) -> Answer | None:
-        """The answer to a request without a body, if it takes no waiting; otherwise `None`, and nothing has happened.
+        """See `Application`.
 
         On one machine every read of data entries is answered without waiting. A store that makes one wait
-        is asked once, and the application never tries again.
+        is asked once, and the application never tries again. What has no route waits for nothing.
         """
-        if not self._is_prompt or _waits(path):
+        if not self._is_prompt or not path.startswith(_BELOW):
             return None
-        answering = self.answer(path, request)
+        operation, kind = "none", API
+        began = time.time_ns() // 1_000_000
         try:
-            answering.send(None)
-        except StopIteration as done:
-            answer: Answer = done.value
-            return answer
-        answering.close()
-        self._is_prompt = False
-        return None
+            route, request.params = routes.find(request.method, path[len(API) :])
+            if not isinstance(route, ReadRoute):
+                return None
+            operation, kind = route.operation, route.path
+            answer = _done(route.handler(self._services, self._call(route, request)))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not take the connection along
+            answer = _failure(operation, error)
+        if answer is None:
+            self._is_prompt = False
+        else:
+            self._tell(request, path, operation, kind, began, answer.status)
+        return answer
 
     async def answer(self, path: str, request: Request) -> Answer:
         """The answer to a request for a raw path. Raises `ClientGone`, and nothing else."""
-        operation, template, path_logged = "none", "", path[:PATH_LOGGED]
+        operation, kind, logged = "none", API, path
         began = time.time_ns() // 1_000_000
         try:
-            if path.startswith(API) and path[len(API) : len(API) + 1] in ("/", ""):
+            if path == API or path.startswith(_BELOW):
                 route, request.params = routes.find(request.method, path[len(API) :])
-                operation, template = route.operation, route.template
+                operation, kind = route.operation, route.path
                 answer = await self._operate(route, request)
             elif path.startswith(downloads.PREFIX):
-                operation, path_logged = "downloadFile", downloads.PREFIX
+                operation, logged = "downloadFile", downloads.PREFIX
                 answer = await self._download(request, path)
             elif path.startswith(ingest.PREFIX):
                 operation = "ingest"
@@ -94,18 +99,11 @@ class Api(Application):
             else:
                 operation = "page"
                 answer = self._page(request.method, path)
-        except Error as error:
-            answer = error_answer(error)
         except ClientGone:
             raise
-        except Exception:  # noqa: BLE001 - a defect of ours must not take the connection's other requests along
-            _log.exception("request failed", operation=operation)
-            answer = INTERNAL
-        self._count(operation, answer.status)
-        self._note(request, path, template, began, answer.status)
-        if self._log_requests:
-            asked = {"operation": operation, "method": request.method, "path": path_logged}
-            _log.debug("answered", **asked, status=answer.status)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not take the connection's other requests along
+            answer = _failure(operation, error)
+        self._tell(request, path, operation, kind, began, answer.status, logged)
         return answer
 
     def refusal(self, status: int) -> bytes:
@@ -115,12 +113,16 @@ class Api(Application):
     async def _operate(self, route: AnyRoute, request: Request) -> Answer:
         if isinstance(route, OpenRoute):
             return await route.handler(self._services, request)
-        principal = self._services.access.authenticate(request.header(API_KEY), request.header(TOKEN))
+        return await route.handler(self._services, self._call(route, request))
+
+    def _call(self, route: Route, request: Request) -> Call:
+        """The call that a request is, once it is proven who calls and that he may. Raises what `access` does."""
+        headers = request.headers
+        principal = self._services.access.recognize(headers.once(sent_pair))
         request.caller = principal
         self._services.access.authorize(principal, route.permission, context(principal, request))
-        coverage = self._coverage or coverage_of_host(request.header(b"host"))
-        account = account_of(principal.operator_id, coverage)
-        return await route.handler(self._services, Call(principal, request, account))
+        account = account_of(principal.operator_id, self._coverage or headers.once(_coverage))
+        return Call(principal, request, account)
 
     async def _download(self, request: Request, path: str) -> Answer:
         answer = await downloads.download(self._services, request, path)
@@ -136,13 +138,23 @@ class Api(Application):
             raise MethodNotAllowed(("GET", "HEAD"))
         return page()
 
-    def _note(self, request: Request, path: str, template: str, began: int, status: int) -> None:
+    def _tell(
+        self, request: Request, path: str, operation: str, kind: str, began: int, status: int, logged: str = ""
+    ) -> None:
+        """Count an answer, note it in the audit logs it belongs in, and log it if all are logged."""
+        self._metrics.requests.count(operation, str(status))
+        self._note(request, path, kind, began, status)
+        if self._log_requests:
+            asked = {"operation": operation, "method": request.method, "path": (logged or path)[:PATH_LOGGED]}
+            _log.debug("answered", **asked, status=status)
+
+    def _note(self, request: Request, path: str, kind: str, began: int, status: int) -> None:
         """Write an operation down in the audit log of whose call it was; `began` is UNIX ms.
 
         One that concerns another operator, too, is written down in both logs.
         """
         caller, claimed = request.caller, request.claimed
-        what = (request.address, request.method, API + template, path[:PATH_KEPT], began, status)
+        what = (request.address, request.method, kind, path[:PATH_KEPT], began, status)
         if caller is not None:
             entry = AuditEntry(caller.operator_id, caller.user_name, *what)
             self._services.audit.record(entry, is_proven=True)
@@ -150,18 +162,24 @@ class Api(Application):
             entry = AuditEntry(claimed.operator_id, claimed.user_name, *what)
             self._services.audit.record(entry, is_proven=False)
 
-    def _count(self, operation: str, status: int) -> None:
-        key = (operation, status)
-        count = self._answered.get(key)
-        if count is None:
-            count = self._answered[key] = self._metrics.requests.labels(operation, str(status)).inc
-        count()
 
-
-def _waits(path: str) -> bool:
-    """Whether a GET below `/v1` asks a store that makes it wait; what is refused does not."""
+def _done(answering: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """What it comes to, if it does so without waiting; else it is given up."""
     try:
-        route, _ = routes.find("GET", path[len(API) :])
-    except Error:
-        return False
-    return not isinstance(route, ReadRoute)
+        answering.send(None)
+    except StopIteration as done:
+        answer: Answer = done.value
+        return answer
+    answering.close()
+    return None
+
+
+def _failure(operation: str, error: Exception) -> Answer:
+    if isinstance(error, Error):
+        return error_answer(error)
+    _log.error("request failed", operation=operation, exc_info=error)
+    return INTERNAL
+
+
+def _coverage(headers: Headers) -> Coverage:
+    return coverage_of_host(headers.first(b"host"))

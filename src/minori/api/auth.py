@@ -11,10 +11,11 @@ from minori.codec.entry import encode_json
 from minori.codec.login import RootLogin, UserLogin, canonical_email, parse_login, parse_switch, parse_token_seconds
 from minori.codec.people import ResetFactor, ResetPassword, ResetRequest
 from minori.errors import CredentialsWrong
-from minori.http.exchange import Answer, Call, Request
+from minori.http.exchange import Answer, Call, Headers, Request
 from minori.model.registry import Principal
 from minori.service.audit import claimed
 from minori.service.permissions import Context
+from minori.service.tokens import Pair, pair_of
 
 API_KEY = b"x-soracom-api-key"
 TOKEN = b"x-soracom-token"
@@ -102,6 +103,11 @@ async def verify_mfa_revoking_token(services: Services, request: Request) -> Ans
     request.caller = request.claimed
     _log.warning("a second factor was removed", address=request.address)
     return Answer(200)
+
+
+def sent_pair(headers: Headers) -> Pair | None:
+    """The API key and the token of a request, if both are there."""
+    return pair_of(headers.first(API_KEY), headers.first(TOKEN))
 
 
 def context(principal: Principal, request: Request) -> Context:

@@ -1,11 +1,17 @@
 """Harvest Data over REST: entries, categories, resources, and the cameras' own entries."""
 
+from functools import cached_property, lru_cache
+
+from msgspec import Struct
+
 from minori.api import parameters
-from minori.api.answers import EMPTY, page
+from minori.api.answers import EMPTY, Link, link_to, page
 from minori.api.services import Services
 from minori.codec import paging
-from minori.codec.entry import encode_json, join_mixed, join_page, members
-from minori.http.exchange import Answer, Call, Request
+from minori.codec.entry import encode_json, join_mixed, members
+from minori.codec.joined import page_parts
+from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Answer, Call, Header, Request, parse_query
+from minori.model.entry import TimeRange
 from minori.model.payload import Payload
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 
@@ -19,8 +25,8 @@ RESOURCES_LARGEST = 1000
 async def get_data_entries(services: Services, call: Call) -> Answer:
     """getDataEntries: a page of a resource's entries."""
     params = call.request.params
-    path = ("data", params["resource_type"], params["resource_id"])
-    return await _entries(services, call, parameters.resource_type(path[1]), path[2], path)
+    kind, resource_id = params["resource_type"], params["resource_id"]
+    return await _entries(services, call, kind, resource_id, ("data", kind, resource_id))
 
 
 async def get_subscriber_data(services: Services, call: Call) -> Answer:
@@ -67,7 +73,7 @@ async def get_data_entries_by_category(services: Services, call: Call) -> Answer
     category = request.params["category"]
     key = request.query("last_evaluated_key")
     after = None if key is None else paging.parse_category_key(key)
-    found = await services.data.category(call.account, category, parameters.time_range(request), after)
+    found = await services.data.category(call.account, category, parameters.time_range(request.query_string), after)
     next_key = None if found.next_after is None else paging.category_key(found.next_after)
     return page(join_mixed(found.rows), request, ("data", "categories", category), next_key)
 
@@ -97,21 +103,45 @@ async def update_camera_entry(services: Services, call: Call) -> Answer:
     return Answer(200)
 
 
-async def _alias(services: Services, call: Call, kind: ResourceType, path: str, parameter: str) -> Answer:
+async def _alias(services: Services, call: Call, kind: str, path: str, parameter: str) -> Answer:
     resource_id = call.request.params[parameter]
     return await _entries(services, call, kind, resource_id, (path, resource_id, "data"))
 
 
-async def _entries(
-    services: Services, call: Call, kind: ResourceType, resource_id: str, path: tuple[str, ...]
-) -> Answer:
-    request = call.request
-    resource = Resource(call.account, kind, parameters.checked_id(resource_id))
-    key = request.query("last_evaluated_key")
+async def _entries(services: Services, call: Call, kind: str, resource_id: str, path: tuple[str, ...]) -> Answer:
+    query = call.request.query_string
+    asked = (_remembered if len(query) <= REMEMBERED_BYTES else _asked)(call.account, kind, resource_id, path, query)
+    found = await services.data.entries(asked.resource, asked.span, asked.after)
+    return Answer(200, parts=page_parts(asked.resource, found.rows), headers=asked.headers(found.next_after))
+
+
+class _Asked(Struct, frozen=True, dict=True):
+    """A page of one resource's entries, as the segments of a path and its query ask for it."""
+
+    resource: Resource
+    span: TimeRange
+    after: int | None
+    path: tuple[str, ...]
+    query_string: bytes
+
+    @cached_property
+    def _link(self) -> Link:
+        return link_to(self.path, self.query_string)
+
+    def headers(self, next_after: int | None) -> tuple[Header, ...]:
+        """Those of the page whose last entry has this time, if more follows."""
+        return () if next_after is None else self._link.headers(paging.entry_key(next_after, self.resource.id))
+
+
+def _asked(account: str, kind: str, resource_id: str, path: tuple[str, ...], query_string: bytes) -> _Asked:
+    resource = parameters.resource(account, kind, resource_id)
+    key = parse_query(query_string).get("last_evaluated_key")
     after = None if key is None else paging.parse_entry_key(key)
-    found = await services.data.entries(resource, parameters.time_range(request), after)
-    next_key = None if found.next_after is None else paging.entry_key(found.next_after, resource.id)
-    return page(join_page(resource, found.rows), request, path, next_key)
+    return _Asked(resource, parameters.time_range(query_string), after, path, query_string)
+
+
+_remembered = lru_cache(REMEMBERED)(_asked)
+"""Clients ask for the same again and again."""
 
 
 async def _resources(services: Services, call: Call, path: tuple[str, ...]) -> Answer:

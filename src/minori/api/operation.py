@@ -1,7 +1,8 @@
 """What an operation of the API is: its method, its path, its name, and who answers it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,7 +11,12 @@ from minori.codec.permission.names import permission_name
 from minori.http.exchange import Answer, Call, Request
 
 Handler = Callable[[Services, Call], Awaitable[Answer]]
+ReadHandler = Callable[[Services, Call], Coroutine[Any, Any, Answer]]
 OpenHandler = Callable[[Services, Request], Awaitable[Answer]]
+
+
+API = "/v1"
+"""Where all of them are."""
 
 
 class Operation(Struct, frozen=True, dict=True):
@@ -29,6 +35,11 @@ class Operation(Struct, frozen=True, dict=True):
         return self.name.partition(":")[2]
 
     @cached_property
+    def path(self) -> str:
+        """Its path with its parameters in braces, `/v1` included."""
+        return API + self.template
+
+    @cached_property
     def permission(self) -> str:
         """What a SAM user needs to call it: its name, or the other one that some have for that (documented)."""
         return permission_name(*self.name.split(":"))
@@ -42,6 +53,8 @@ class Route(Operation, frozen=True):
 
 class ReadRoute(Route, frozen=True):
     """A read of data entries, which one machine answers without waiting."""
+
+    handler: ReadHandler
 
 
 class OpenRoute(Operation, frozen=True):

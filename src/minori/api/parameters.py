@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
 from minori.errors import InvalidParameter
-from minori.http.exchange import REMEMBERED, REMEMBERED_BYTES, Request, parse_query, parse_values
+from minori.http.exchange import Request, parse_query, parse_values
 from minori.model.entry import DEFAULT_LIMIT, MAX_TIME, PAGE_LIMIT, TimeRange
 from minori.model.resource import ID_BYTES, Resource, ResourceType
 
@@ -56,10 +55,14 @@ def time(text: str) -> int:
     return value
 
 
-def time_range(request: Request) -> TimeRange:
+def time_range(query_string: bytes) -> TimeRange:
     """`from`, `to`, `sort` and `limit`: both ends included, newest first, 10 a page, 1,000 at most (R19)."""
-    is_short = len(request.query_string) <= REMEMBERED_BYTES
-    return (_remembered_range if is_short else _time_range)(request.query_string)
+    query = parse_query(query_string)
+    first, last = _bounds(query, "from", "to")
+    sort = query.get("sort", "desc")
+    if sort not in ("asc", "desc"):
+        _invalid("sort must be asc or desc")
+    return TimeRange(first, last, sort == "desc", _limit(query, DEFAULT_LIMIT, PAGE_LIMIT))
 
 
 def limit(request: Request, default: int, largest: int) -> int:
@@ -83,18 +86,6 @@ def integer(request: Request, name: str) -> int:
 def bounds(request: Request, earliest: str, latest: str) -> tuple[int, int]:
     """Both ends of a range of times under these names, included. Raises `InvalidParameter`."""
     return _bounds(parse_query(request.query_string), earliest, latest)
-
-
-def _time_range(query_string: bytes) -> TimeRange:
-    query = parse_query(query_string)
-    first, last = _bounds(query, "from", "to")
-    sort = query.get("sort", "desc")
-    if sort not in ("asc", "desc"):
-        _invalid("sort must be asc or desc")
-    return TimeRange(first, last, sort == "desc", _limit(query, DEFAULT_LIMIT, PAGE_LIMIT))
-
-
-_remembered_range = lru_cache(REMEMBERED)(_time_range)
 
 
 def _limit(query: Mapping[str, str], default: int, largest: int) -> int:

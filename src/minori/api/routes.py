@@ -124,7 +124,7 @@ ROUTES: tuple[AnyRoute, ...] = (
     ReadRoute(
         "GET", "/data/metadata/resources", "DataEntry:listDataResourceMetadata", data.list_data_resource_metadata
     ),
-    ReadRoute(
+    Route(
         "GET", "/data/categories/{category}", "DataEntry:getDataEntriesByCategory", data.get_data_entries_by_category
     ),
     ReadRoute("GET", "/data/{resource_type}/{resource_id}", "DataEntry:getDataEntries", data.get_data_entries),

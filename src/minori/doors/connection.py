@@ -93,9 +93,12 @@ class Connection(asyncio.BufferedProtocol, ABC):
         self.waiting.append(answer)
         self.flush()
 
-    def flush(self, _done: Stored | None = None) -> None:
+    def flush(self, done: Stored | None = None) -> None:
         """Write every answer that is due; called whenever a future of `waiting` is done."""
         if self._lost:
+            if done is not None and not done.cancelled():
+                # Nobody is left to be told; an error that nobody has looked at would be told by the loop.
+                done.exception()
             return
         due = self._due()
         if due and not self._transport.is_closing():

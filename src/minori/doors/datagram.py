@@ -42,6 +42,10 @@ _DROPS = 8
 _OUR_WORDS = re.compile(rb'(?:201|503|400 .*|\{"result":"(?:ok|ng)","detail":\{"harvest":.*)\Z', re.DOTALL)
 
 
+_Asker = tuple[UnifiedResponse | None, tuple[str, int] | None]
+"""The form of the reply that a device wants, and where it goes, if anywhere."""
+
+
 class DatagramDoor:
     """Takes data entries over UDP. Used on the loop that `serve` runs on.
 
@@ -111,32 +115,45 @@ class DatagramDoor:
     def _read_batch(self) -> bool:
         """Take a batch of what has come; whether there may be more."""
         buffer = self._buffer
+        arrived: list[tuple[bytes, tuple[str, int]]] = []
+        is_last = False
         for _ in range(BATCH):
             try:
                 count, peer = self._socket.recvfrom_into(buffer)
             except BlockingIOError:
-                return False
+                is_last = True
+                break
             except OSError:
                 # An earlier reply met a closed port; the error is told here, and the next datagram may be well.
                 continue
-            self._take(bytes(buffer[:count]), peer)
-        return True
+            arrived.append((bytes(buffer[:count]), peer))
+        if arrived:
+            self._take(arrived)
+        return not is_last
 
-    def _take(self, body: bytes, peer: tuple[str, int]) -> None:
-        to = None if _OUR_WORDS.match(body) else peer
-        address = peer_address(peer[0])
-        response = response_at(self._ingest, address) if self._service is Service.UNIFIED else None
-        try:
-            written = self._ingest.accept(DOOR, address, Payload(body, OCTETS, service=self._service))
-        except Error as error:
+    def _take(self, arrived: list[tuple[bytes, tuple[str, int]]]) -> None:
+        """Hand a batch on; those that the store takes together are told together."""
+        arrivals = [(peer_address(peer[0]), Payload(body, OCTETS, service=self._service)) for body, peer in arrived]
+        told: dict[Stored, list[_Asker]] = {}
+        outcomes = self._ingest.accept_together(DOOR, arrivals)
+        for (body, peer), (address, _), outcome in zip(arrived, arrivals, outcomes, strict=True):
+            response = response_at(self._ingest, address) if self._service is Service.UNIFIED else None
+            asker = response, None if _OUR_WORDS.match(body) else peer
+            if isinstance(outcome, Error):
+                self._reply(outcome, *asker)
+            elif outcome in told:
+                told[outcome].append(asker)
+            else:
+                told[outcome] = [asker]
+        for written, askers in told.items():
+            self._under_way += len(askers)
+            written.add_done_callback(partial(self._confirm, askers))
+
+    def _confirm(self, askers: list[_Asker], written: Stored) -> None:
+        self._under_way -= len(askers)
+        error = failure(written)
+        for response, to in askers:
             self._reply(error, response, to)
-        else:
-            self._under_way += 1
-            written.add_done_callback(partial(self._confirm, response, to))
-
-    def _confirm(self, response: UnifiedResponse | None, to: tuple[str, int] | None, written: Stored) -> None:
-        self._under_way -= 1
-        self._reply(failure(written), response, to)
         if not self._under_way:
             self._quiet.set()
 

@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 from minori.config.settings import Limits
 from minori.doors.connection import Connection
+from minori.doors.heads import Heads
 from minori.doors.http_connection import HttpConnection
 from minori.doors.listener import Listener
 from minori.doors.words import complaint, created, refused
@@ -56,6 +57,7 @@ class HttpDoor(Listener):
         name = "door-http" if tls is None else "door-https"
         super().__init__(ingest, admission, limits, metrics, name=name, read_bytes=READ_BYTES, tls=tls)
         self._file_door = files
+        self.heads = Heads(limits)
         self.date = b""
         self.created_keep_alive = b""
         self.created_close = b""

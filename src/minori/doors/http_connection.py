@@ -8,6 +8,7 @@ import structlog
 
 from minori.codec.harvestoptions import UnifiedResponse
 from minori.doors.connection import Connection
+from minori.doors.heads import Head
 from minori.doors.route import HARVEST_DATA, METHODS, route
 from minori.doors.unified import http_answer, response_at
 from minori.doors.words import Complaint, complaint, failure, refused
@@ -58,7 +59,8 @@ class HttpConnection(Connection):
 
     `_taken` counts the bytes of the request under way, a read at a time, and `_fed` those of the read
     in hand. `_begun` is what earlier reads brought of a head that is unfinished, in case it is to be handed
-    over; `None` if the first of them brought the end of another request as well.
+    over; `None` if the first of them brought the end of another request as well. `_read` is the read in hand from
+    where a request began, until that has ended.
     """
 
     __slots__ = (
@@ -69,6 +71,7 @@ class HttpConnection(Connection):
         "_fields",
         "_headers",
         "_parser",
+        "_read",
         "_route",
         "_stage",
         "_taken",
@@ -83,6 +86,7 @@ class HttpConnection(Connection):
         self._taken = 0
         self._fed = 0
         self._begun: bytes | None = b""
+        self._read = b""
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._fields = self._headers
@@ -106,9 +110,30 @@ class HttpConnection(Connection):
 
     def received(self, data: memoryview) -> None:
         """See `Connection`."""
-        if self._stage == _IDLE:
-            self._taken = 0
         self._fed = len(data)
+        if self._stage != _IDLE:
+            self._parse(data)
+            return
+        self._taken = 0
+        read = bytes(data)
+        while (head := self._door.heads.find(read)) is not None:
+            self._take(head, read)
+            read = read[head.end :]
+            if self.ending or not read:
+                return
+        self._read = read
+        self._parse(read)
+        self._read = b""
+
+    def _take(self, head: Head, read: bytes) -> None:
+        """Take a request whose head is known, and leave behind what the parser's way would leave."""
+        self._taken = -self._fed
+        self._route = head.route
+        self.deadline = self._door.body_until
+        self.ending = self._door.stopping
+        self._accept(head.payload(read))
+
+    def _parse(self, data: bytes | memoryview) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -186,6 +211,7 @@ class HttpConnection(Connection):
 
     def on_message_complete(self) -> None:
         """The request is here whole: hand it on, or say why not."""
+        read, self._read = self._read, b""
         if self._stage == _HEAD:
             # An offer to upgrade: the parser leaves its body to another protocol, and we come back to it.
             return
@@ -197,22 +223,27 @@ class HttpConnection(Connection):
         if refusal is not None:
             answer = self._counted(refusal)
             self._release()
-        else:
-            payload, response = self._payload(), self._response()
-            self._release()
-            try:
-                self.await_answer(self._door.ingest.accept(DOOR, self.address, payload), response)
-                return
-            except Error as error:
-                answer = complaint(error)
-            if response is not None:
-                self.answer_at_once(http_answer(response, answer, self._door.date, keep_alive=not self.ending))
-                return
-        head_only = self._parser.get_method() == b"HEAD"
-        self.answer_at_once(refused(answer, self._door.date, keep_alive=not self.ending, head_only=head_only))
+            head_only = self._parser.get_method() == b"HEAD"
+            self.answer_at_once(refused(answer, self._door.date, keep_alive=not self.ending, head_only=head_only))
+            return
+        payload = self._payload()
+        if read and not self.ending:
+            self._door.heads.keep(read, self._fields, self._route, payload)
+        self._release()
+        self._accept(payload)
 
-    def _response(self) -> UnifiedResponse | None:
-        return response_at(self._door.ingest, self.address) if self._route.unified else None
+    def _accept(self, payload: Payload) -> None:
+        """Hand a payload on; what is wrong with it is told in its turn."""
+        response = response_at(self._door.ingest, self.address) if self._route.unified else None
+        try:
+            self.await_answer(self._door.ingest.accept(DOOR, self.address, payload), response)
+        except Error as error:
+            answer = complaint(error)
+            if response is not None:
+                told = http_answer(response, answer, self._door.date, keep_alive=not self.ending)
+            else:
+                told = refused(answer, self._door.date, keep_alive=not self.ending)
+            self.answer_at_once(told)
 
     def _may_send(self, size: int) -> bool:
         """Whether a body may have so many bytes; where a group allows less, the ingest service says so."""
@@ -240,7 +271,7 @@ class HttpConnection(Connection):
         if size > self._door.limits.head_bytes:
             raise _Refusal(self._head_too_large())
 
-    def _measure(self, data: memoryview) -> None:
+    def _measure(self, data: bytes | memoryview) -> None:
         limits = self._door.limits
         self._taken += self._fed
         if self._stage == _HEAD:
@@ -258,7 +289,7 @@ class HttpConnection(Connection):
         if not self._may_send((self._taken - limits.head_bytes) // FRAMING):
             self._refuse(self._too_large().complaint)
 
-    def _keep(self, data: memoryview) -> None:
+    def _keep(self, data: bytes | memoryview) -> None:
         if self._taken == 0:
             # This read ended another request; where this one begins in it, the parser does not tell.
             self._begun = None
@@ -274,7 +305,7 @@ class HttpConnection(Connection):
             return _Refusal(Complaint(HTTPStatus.SERVICE_UNAVAILABLE, "The server is stopping; send it again later"))
         return _HandOver()
 
-    def _hand_over(self, data: memoryview) -> None:
+    def _hand_over(self, data: bytes | memoryview) -> None:
         transport, request = self._transport, b"".join([self._begun or b"", data])
         self._stage = _IDLE
         self._release()
@@ -289,7 +320,7 @@ class HttpConnection(Connection):
             if self._may_send(int(self._fields.get(b"content-length", b"0"))):
                 self.answer_at_once(_CONTINUE)
 
-    def _pass_over_upgrade(self, rest: memoryview) -> None:
+    def _pass_over_upgrade(self, rest: bytes | memoryview) -> None:
         """Parse the head again without `Upgrade`: the parser stops at one and would leave the body unread."""
         method = self._parser.get_method()
         if method == b"CONNECT":
@@ -302,7 +333,7 @@ class HttpConnection(Connection):
         self._release()
         self.received(memoryview(b"".join([b"\r\n".join([*lines, b"", b""]), rest])))
 
-    def _stop(self, error: httptools.HttpParserError, data: memoryview) -> None:
+    def _stop(self, error: httptools.HttpParserError, data: bytes | memoryview) -> None:
         if self.ending:
             # Behind the last request anything may follow; it is not looked at.
             return

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from minori.http.exchange import Answer, Request
+from minori.http.exchange import Answer, Headers, Request
 from minori.http.outgoing import OUTGOING
 
 Scope = Mapping[str, Any]
@@ -28,9 +28,10 @@ class Application(ABC):
 
     @abstractmethod
     def answer_at_once(self, path: str, request: Request) -> Answer | None:
-        """The answer to a request without a body, if it takes no waiting; else `None`, and nothing has happened.
+        """The answer to a read, if it takes no waiting; else `None`, and nothing has happened.
 
-        Never one with `content`: that is sent piece by piece.
+        A read is a GET without a body. The answer is the one that `answer` would give, but never one with
+        `content`: that is sent piece by piece.
         """
 
     @abstractmethod
@@ -43,7 +44,7 @@ class Application(ABC):
         request = Request(
             scope["method"],
             scope["query_string"],
-            scope["headers"],
+            Headers(scope["headers"]),
             client[0] if client else "",
             partial(_chunks, receive),
             scope["scheme"],

@@ -11,12 +11,12 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from minori.http.deadlines import Unread, in_kernel
 from minori.http.exchange import Request
-from minori.http.heads import authority, refusal, with_path, without_upgrade
-from minori.http.outgoing import LARGE, OUTGOING, Outgoing
+from minori.http.heads import LARGE, answer_head, authority, refusal, with_path, without_upgrade, write_buffers
+from minori.http.outgoing import OUTGOING, Outgoing
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -32,15 +32,14 @@ PIPELINED = 64
 HEADERS = 128
 """Headers that a request may have (our choice)."""
 
+CROWD = 8
+"""Connections of a listener from which on answers are held to be written together (our choice): a lone client would
+only wait for the others."""
+
 LINGER_SECONDS = 2
 LINGER_BYTES = 1 << 20
 """What is still taken in, and thrown away, of a client that was refused: closing at once would reset the
 connection, and the reset may overtake the refusal."""
-
-READS = b"/v1/"
-"""What the targets begin with that may be answered at once."""
-
-_NEEDS_MORE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
 class _StopParsing(Exception):
@@ -72,13 +71,12 @@ class Connection(HttpToolsProtocol):
         self._admitted = ""
         self._answering: RequestResponseCycle | None = None
         self._outgoing: Outgoing | None = None
-        self._is_answered = False
         self._is_upgrade = False
         self._is_ended = False
         self._phase = _Phase.IDLE
         self._head_bytes = 0
         self._unnoticed = 0
-        self._needs_more = False
+        self._held = b""
         self._discarded: int | None = None
         self._refusal = MALFORMED
         self._since = listener.loop.time()
@@ -118,6 +116,7 @@ class Connection(HttpToolsProtocol):
     def finish(self) -> asyncio.Future[None]:
         """Close once what is under way is answered and sent. The future is done when the connection is gone."""
         self._gone = self._listener.loop.create_future()
+        self.write_held()
         self.shutdown()
         return self._gone
 
@@ -136,6 +135,12 @@ class Connection(HttpToolsProtocol):
             if self._discarded > LINGER_BYTES:
                 self.transport.abort()
             return
+        if self._held:
+            self.write_held()
+        if self._phase is _Phase.IDLE:
+            data = self._answer_at_once(data)
+            if not data:
+                return
         self._unnoticed += len(data)
         try:
             self._feed(data)
@@ -147,6 +152,7 @@ class Connection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
         """The client sends no more; a request that is here whole is still answered."""
+        self.write_held()
         if not self._owes() or self.cycle.more_body:
             return False
         self._is_ended = True
@@ -159,7 +165,6 @@ class Connection(HttpToolsProtocol):
         self._enter(_Phase.HEAD)
         self._head_bytes = 0
         self._unnoticed = 0
-        self._needs_more = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the target."""
@@ -170,18 +175,13 @@ class Connection(HttpToolsProtocol):
         """One header; trailers come here too, are counted, and are left out."""
         self._count(len(name) + len(value) + 4)
         if self._phase is _Phase.HEAD:
-            name = name.lower()
-            if name in _NEEDS_MORE:
-                self._needs_more = True
-                # As uvicorn's own method does; it is not called, since it costs a frame a header.
-                self.expect_100_continue |= name == b"expect" and value.lower() == b"100-continue"
-            self.headers.append((name, value))
+            super().on_header(name, value)
             if len(self.headers) > HEADERS:
                 self._refusal = HEAD_TOO_LARGE
                 raise _StopParsing
 
     def on_headers_complete(self) -> None:
-        """The head is whole: answer at once what can be, hand on to uvicorn what needs a body or has to wait."""
+        """The head is whole: hand it on to uvicorn, which begins to answer."""
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             return
@@ -189,9 +189,6 @@ class Connection(HttpToolsProtocol):
             # Without what is behind it, a path may be another file's (RFC 9112, 3.2: no target has a fragment).
             raise _StopParsing
         self._enter(_Phase.BODY)
-        self._is_answered = self._answer_at_once()
-        if self._is_answered:
-            return
         if not self.url.startswith(b"/"):
             self._take_authority()
             self.url = with_path(self.url)
@@ -219,9 +216,6 @@ class Connection(HttpToolsProtocol):
         """The request is whole; it may have been answered before that."""
         self._unnoticed = 0
         if self._is_upgrade:
-            return
-        if self._is_answered:
-            self._enter(_Phase.IDLE)
             return
         if self.cycle.response_complete and not self.cycle.keep_alive:
             # The rest of a body whose request was refused before: now the client can have read why.
@@ -290,35 +284,42 @@ class Connection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.parser.feed_data(head)
 
-    def _answer_at_once(self) -> bool:
-        """Answer a read without a task, a scope and a cycle of uvicorn's; false if this request needs them.
+    def _answer_at_once(self, data: bytes) -> bytes:
+        """Answer reads that begin here, between two requests, without parser, task and cycle; what is left of `data`.
 
-        The bytes are those that uvicorn would write.
+        The bytes are those that would be written the long way.
         """
-        parser = self.parser
-        if (
-            self._needs_more
-            or parser.get_method() != b"GET"
-            or not self.url.startswith(READS)
-            or not self.url.isascii()
-            or self.flow.write_paused
-            or self._owes()
-            or parser.get_http_version() != "1.1"
-            or not parser.should_keep_alive()
-        ):
-            return False
-        path, _, query = self.url.partition(b"?")
-        request = Request("GET", query, self.headers, self._admitted, scheme=self.scheme or "http")
-        answer = self._listener.application.answer_at_once(path.decode(), request)
-        if answer is None:
-            return False
-        lines = [b"%b: %b\r\n" % line for line in answer.lines()]
-        head = [STATUS_LINE[answer.status], self._listener.date_line, *lines, b"\r\n"]
-        if len(answer.body) < LARGE:
-            self.transport.write(b"".join([*head, answer.body]))
-        else:
-            self.transport.writelines([*head, answer.body])
-        return True
+        listener = self._listener
+        lane, application = listener.lane, listener.application
+        start = 0
+        while not self.flow.write_paused:
+            read = lane.read(data, start)
+            if read is None:
+                break
+            request = Request("GET", read.query, read.headers, self._admitted, scheme=self.scheme or "http")
+            answer = application.answer_at_once(read.path, request)
+            if answer is None:
+                break
+            self._since = listener.loop.time()
+            start = read.end
+            buffers = [answer_head(answer, listener.state.default_headers), *answer.buffers]
+            size = sum(map(len, buffers))
+            is_last = start == len(data)
+            if is_last and size < LARGE and len(listener.state.connections) >= CROWD:
+                self._held = b"".join(buffers)
+                listener.outbox.add(self, size)
+            else:
+                # Never held if others follow, so that these are held up while the client takes none.
+                write_buffers(self.transport, buffers, size)
+            if is_last:
+                break
+        return data[start:]
+
+    def write_held(self) -> None:
+        """Write the answer that waits to be written with others', if there is one."""
+        held, self._held = self._held, b""
+        if held and not self.transport.is_closing():
+            self.transport.write(held)
 
     def _linger(self) -> None:
         """Take in, for a while, what the client sends behind its last answer, such as a line end behind a body."""

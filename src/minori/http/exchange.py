@@ -1,8 +1,9 @@
 """What a handler gets and gives: a request with its path taken apart, and an answer."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
@@ -15,6 +16,11 @@ JSON = b"application/json"
 
 Header = tuple[bytes, bytes]
 
+Buffer = bytes | memoryview
+"""Bytes to send; a `memoryview` is one of bytes."""
+
+T = TypeVar("T")
+
 REMEMBERED = 1024
 REMEMBERED_BYTES = 256
 """How many queries are remembered taken apart, and how long they may be: clients ask the same again."""
@@ -22,7 +28,7 @@ REMEMBERED_BYTES = 256
 Chunks = Callable[[], AsyncIterator[bytes]]
 """Begins to read a body, chunk by chunk as it comes."""
 
-BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 """Statuses whose answers have no body, and say no length of one."""
 
 
@@ -33,11 +39,40 @@ async def no_body() -> AsyncIterator[bytes]:
         yield chunk
 
 
+class Headers:
+    """The headers of a request, in their order; names are lower case. They never change."""
+
+    __slots__ = ("_known", "_lines")
+
+    def __init__(self, lines: Iterable[Header] = ()) -> None:
+        self._lines = tuple(lines)
+        self._known: dict[object, Any] = {}
+
+    def __iter__(self) -> Iterator[Header]:
+        """Each header, as its name and its value."""
+        return iter(self._lines)
+
+    def first(self, name: bytes) -> str | None:
+        """The first header of this name (lower case), as Latin-1 text; `None` where absent or empty."""
+        for key, value in self._lines:
+            if key == name:
+                return value.decode("latin-1") or None
+        return None
+
+    def once(self, find: "Callable[[Headers], T]") -> T:
+        """What `find` finds in them; it is asked once, and must look at nothing else."""
+        known = self._known
+        if find not in known:
+            known[find] = find(self)
+        found: T = known[find]
+        return found
+
+
 class Request:
     """One request to the API.
 
     `params` are the path's parameters, decoded once as UTF-8 (our choice), known once the route is.
-    `headers` have lower-case names. `address` is the client's IP address as text.
+    `address` is the client's IP address as text.
     `scheme` is what the client spoke, `http` or `https`.
     `caller` is whose request it is, once that is proven; `claimed` whose it says to be, or to become, if there is
     such an operator.
@@ -49,7 +84,7 @@ class Request:
         self,
         method: str,
         query_string: bytes,
-        headers: Sequence[Header],
+        headers: Headers,
         address: str,
         chunks: Chunks = no_body,
         scheme: str = "http",
@@ -65,11 +100,8 @@ class Request:
         self._chunks = chunks
 
     def header(self, name: bytes) -> str | None:
-        """The first header of this name (lower case), as Latin-1 text; `None` where absent or empty."""
-        for key, value in self.headers:
-            if key == name:
-                return value.decode("latin-1") or None
-        return None
+        """See `Headers.first`."""
+        return self.headers.first(name)
 
     def query(self, name: str) -> str | None:
         """The first query parameter of this name; `None` where absent or empty. `+` is a blank here (R5)."""
@@ -134,7 +166,9 @@ class Content(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """What the client is told. `headers` come beside `Content-Type` and `Content-Length`.
 
-    `content` stands in place of `body`. It is sent, and its readers are closed, whatever happens on the
+    A body in parts, one behind the other, stands as `parts` in place of `body`; nobody joins a long one.
+
+    `content` stands in place of both. It is sent, and its readers are closed, whatever happens on the
     way; an answer that is thrown away must be closed by who does so.
     """
 
@@ -143,16 +177,29 @@ class Answer(Struct, frozen=True):
     content_type: bytes = JSON
     headers: tuple[Header, ...] = ()
     content: Content | None = None
+    parts: Sequence[Buffer] = ()
+
+    @property
+    def buffers(self) -> Sequence[Buffer]:
+        """Its body, as far as it is in memory."""
+        return self.parts or (self.body,)
+
+    @property
+    def length(self) -> int:
+        """Bytes of its body, as GET is answered."""
+        if self.content is not None:
+            return self.content.length
+        return sum(map(len, self.parts)) if self.parts else len(self.body)
 
     def lines(self) -> list[Header]:
         """All its headers, but for those of every answer."""
-        lines = list(self.headers)
-        if self.status not in BODILESS:
-            content = self.content
-            lines.append((b"content-length", b"%d" % (len(self.body) if content is None else content.length)))
-            if self.body or content is not None:
-                lines.append((b"content-type", self.content_type))
-        return lines
+        if self.status in BODILESS:
+            return [*self.headers]
+        length = self.length
+        told = (b"content-length", b"%d" % length)
+        if length == 0 and self.content is None:
+            return [*self.headers, told]
+        return [*self.headers, told, (b"content-type", self.content_type)]
 
 
 class Call(Struct, frozen=True):

@@ -1,11 +1,15 @@
-"""Heads of requests, mended, and what the connection itself answers: all in bytes."""
+"""Heads of requests, mended, and answers: all in bytes."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from minori.http.exchange import Header
+from minori.http.exchange import Answer, Buffer, Header
+
+LARGE = 65_536
+"""Bytes of an answer from which on its body is not copied to stand behind its head in one write."""
 
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
@@ -34,12 +38,30 @@ def without_upgrade(method: bytes, target: bytes, version: str, headers: Iterabl
     return b"\r\n".join([*lines, b"", b""])
 
 
-def answer_head(status: int, lines: Sequence[Header]) -> bytes:
-    """The head of an answer. Raises `ValueError` if a header would be taken for two."""
-    head = b"".join([STATUS_LINE[status], *[b"%b: %b\r\n" % line for line in lines], b"\r\n"])
+def answer_head(answer: Answer, first: Iterable[Header], *, closes: bool = False) -> bytes:
+    """The head of an answer, whose headers begin with `first`. Raises `ValueError` if one would be taken for two.
+
+    `closes` says that the connection ends behind it.
+    """
+    lines = [*first, *answer.lines()]
+    if closes:
+        lines.append((b"connection", b"close"))
+    pieces = [STATUS_LINE[answer.status]]
+    for name, value in lines:
+        pieces += (name, b": ", value, b"\r\n")
+    pieces.append(b"\r\n")
+    head = b"".join(pieces)
     if head.count(b"\n") != len(lines) + 2 or head.count(b"\r") != len(lines) + 2:
         raise ValueError("A header holds a line break")
     return head
+
+
+def write_buffers(transport: asyncio.Transport, buffers: Sequence[Buffer], size: int) -> None:
+    """Write what is `size` bytes in all; if that is much, it is not copied to be one."""
+    if size < LARGE:
+        transport.write(b"".join(buffers))
+    else:
+        transport.writelines(buffers)
 
 
 def refusal(status: int, body: bytes) -> bytes:

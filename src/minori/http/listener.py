@@ -12,6 +12,8 @@ from uvicorn.server import ServerState
 from minori.config.settings import Limits
 from minori.http.application import Application
 from minori.http.connection import Connection
+from minori.http.lane import Lane
+from minori.http.outbox import Outbox
 from minori.http.tls import Tls
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
@@ -30,7 +32,7 @@ class Listener:
     """Serves an ASGI application on one listening socket, or on connections that another listener accepted.
 
     With an `admission` of another listener both together keep within its caps. With `tls` it speaks HTTPS on its
-    socket, and a client is admitted before the handshake.
+    socket, and a client is admitted before the handshake. Without `at_once` all requests go the long way.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class Listener:
         loop: asyncio.AbstractEventLoop,
         admission: Admission | None = None,
         tls: Tls | None = None,
+        *,
+        at_once: bool = True,
     ) -> None:
         self.application = application
         self.limits = limits
@@ -52,7 +56,8 @@ class Listener:
         self.config.load()
         self.state = ServerState()
         self.pool = ThreadPoolExecutor(SENDERS, "minori-send")
-        self.date_line = b""
+        self.outbox = Outbox(loop)
+        self.lane = Lane(limits.head_bytes if at_once else 0)
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -83,6 +88,7 @@ class Listener:
             await asyncio.wait(gone, timeout=self.limits.drain_seconds)
         for connection in self._connections():
             connection.cut()
+        self.lane.forget()
         self.pool.shutdown(wait=False)
         if self._sweep is not None:
             self._sweep.cancel()
@@ -92,9 +98,7 @@ class Listener:
         return connection if self._tls is None else self._tls.over(connection)
 
     def _tick(self) -> None:
-        date = formatdate(usegmt=True).encode()
-        self.state.default_headers = [(b"date", date)]
-        self.date_line = b"date: %b\r\n" % date
+        self.state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         now = self.loop.time()
         for connection in self._connections():
             connection.end_if_late(now)

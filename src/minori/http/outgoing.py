@@ -9,7 +9,7 @@ import structlog
 from minori.errors import Error, StoreFailed
 from minori.http.deadlines import in_kernel
 from minori.http.exchange import Answer, Content, Stretch
-from minori.http.heads import answer_head
+from minori.http.heads import answer_head, write_buffers
 from minori.http.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ OUTGOING = "minori.outgoing"
 
 PIECE = 262_144
 """Bytes that are read at once of what cannot be sent past Python."""
-
-LARGE = 65_536
-"""Bytes of a body from which on it is not copied to stand behind its head in one write."""
 
 SKIPPED = 65_536
 """Bytes of a declared body that are taken in and thrown away to keep a connection whose request was answered
@@ -79,17 +76,11 @@ class Outgoing:
         cycle = self._cycle
         if cycle.more_body and not self._is_skipped():
             cycle.keep_alive = False
-        lines = [*cycle.default_headers, *answer.lines()]
-        if not cycle.keep_alive:
-            lines.append((b"connection", b"close"))
-        head = answer_head(answer.status, lines)
+        head = answer_head(answer, cycle.default_headers, closes=not cycle.keep_alive)
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
-        body = b"" if head_only else answer.body
-        if len(body) < LARGE:
-            cycle.transport.write(head + body)
-        else:
-            cycle.transport.writelines((head, body))
+        buffers = [head] if head_only else [head, *answer.buffers]
+        write_buffers(cycle.transport, buffers, sum(map(len, buffers)))
 
     def _is_skipped(self) -> bool:
         if self._cycle.waiting_for_100_continue:

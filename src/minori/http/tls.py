@@ -198,9 +198,17 @@ class TlsTransport(asyncio.Transport, asyncio.BufferedProtocol):
             self._break_off(error)
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
-        """See `asyncio.WriteTransport`."""
+        """See `asyncio.WriteTransport`. Each write is a record and a call of the system, so small ones are joined."""
+        waiting: list[bytes | bytearray | memoryview] = []
+        size = 0
         for data in list_of_data:
-            self.write(data)
+            waiting.append(data)
+            size += len(data)
+            if size >= WRITE_BYTES:
+                self.write(b"".join(waiting))
+                waiting.clear()
+                size = 0
+        self.write(b"".join(waiting))
 
     def can_write_eof(self) -> bool:
         """See `asyncio.WriteTransport`."""

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from minori.observe.tally import Tally
+
 _INTRODUCTION = (
     "`GET /metrics` on the API's listener answers in Prometheus text. It needs no login and holds counts,"
     " never names of devices. The usual figures of the process stand beside them as `minori_process_…`."
@@ -22,7 +24,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one function untyped
         self.registry = CollectorRegistry()
         ProcessCollector("minori", registry=self.registry)
-        self.accepted = Counter(
+        self.accepted = Tally(
             "minori_entries_accepted",
             "Payloads taken in and handed to the store",
             ["door"],
@@ -72,12 +74,13 @@ class Metrics:
             "1 once a write or sync has failed and nothing is confirmed any more",
             registry=self.registry,
         )
-        self.entries_read = Counter(
+        self.entries_read = Tally(
             "minori_entries_read",
             "Data entries given to readers",
+            [],
             registry=self.registry,
         )
-        self.requests = Counter(
+        self.requests = Tally(
             "minori_api_requests",
             "Requests answered by the API",
             ["operation", "status"],
@@ -229,9 +232,9 @@ def reference() -> str:
         "|---|---|---|---|",
     ]
     for metric in Metrics().__dict__.values():
-        if isinstance(metric, (Counter, Gauge, Histogram)):
+        if isinstance(metric, (Counter, Gauge, Histogram, Tally)):
             (family,) = metric.describe()
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = ", ".join(metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
+            labels = ", ".join(metric.labels if isinstance(metric, Tally) else metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
             lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join([*lines, ""])

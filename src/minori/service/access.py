@@ -25,7 +25,7 @@ from minori.service.identities import Identities
 from minori.service.passwords import Passwords, is_secret, sha256_hex
 from minori.service.permissions import Context, allows
 from minori.service.second_factors import SecondFactors
-from minori.service.tokens import SECRET_BYTES, Holder, Origin, Tokens, Verified, rejected
+from minori.service.tokens import SECRET_BYTES, Holder, Origin, Pair, Tokens, Verified, rejected
 from minori.service.trust import trusts
 from minori.service.views import Views
 from minori.storage.base import Catalog, Insert, Put, Remove
@@ -97,12 +97,16 @@ class AccessService:
         await self._catalog.apply(*[Remove(logout) for logout in self._tokens.forget_ended()])
 
     def authenticate(self, api_key: str | None, token: str | None) -> Principal:
+        """Who holds an API key and a token. See `recognize`; an empty one is as none."""
+        return self._current(self._tokens.authenticate(api_key, token)).holder.principal
+
+    def recognize(self, pair: Pair | None) -> Principal:
         """Who holds this pair.
 
-        Raises `CredentialsMissing` if either is absent or empty, `TokenRejected` for anything else.
+        Raises `CredentialsMissing` if there is none, `TokenRejected` for one that does not count.
         Never asks the catalog, and checks no signature of a pair that was seen before.
         """
-        return self._current(self._tokens.authenticate(api_key, token)).holder.principal
+        return self._current(self._tokens.recognize(pair)).holder.principal
 
     def authorize(self, principal: Principal, permission: str, context: Context) -> None:
         """Nothing, if the caller may do what is called `permission` now; the root user may do everything (documented).

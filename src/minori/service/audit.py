@@ -21,7 +21,10 @@ from minori.service.identities import Identities
 from minori.storage.base import AuditLog
 
 QUEUED = 20_000
-"""Entries that may wait to be kept (our choice): those of two seconds, as fast as one process can answer."""
+"""Entries that may wait to be kept (our choice): half a second's, as fast as one process can answer."""
+
+HURRIED = 5_000
+"""Entries that are handed to the store before `EVERY_SECONDS` are over (our choice)."""
 
 EVERY_SECONDS = 1.0
 """How often what waits is handed to the store (our choice)."""
@@ -84,6 +87,9 @@ class AuditService:
                 _log.error("calls are missing in the audit log: too many wait for its store", waiting=QUEUED)
         else:
             self._waiting.append(entry)
+            # Only as many of them, so that a store that fails is not asked at every call.
+            if len(self._waiting) == HURRIED and self._writing is None:
+                self._writing = asyncio.create_task(self._write())
 
     async def page(self, query: AuditQuery, before: AuditPlace | None) -> AuditPage:
         """See `AuditLog.page`; whatever was recorded before is seen, unless the store does not take it."""

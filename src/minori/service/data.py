@@ -18,13 +18,13 @@ class DataService:
     def __init__(self, store: EntryStore, registry: Registry, metrics: Metrics) -> None:
         self._store = store
         self._registry = registry
-        self._count_read = metrics.entries_read.inc
+        self._count_read = metrics.entries_read.count
 
     async def entries(self, resource: Resource, span: TimeRange, after: int | None) -> EntryPage:
         """A page of a resource's rows. Rows do not name their resource, so they fit an IMSI and its SIM id alike."""
         stored = self._stored(resource)
         found = EntryPage((), None) if stored is None else await self._store.query(stored, span, after)
-        self._count_read(len(found.rows))
+        self._count_read(by=len(found.rows))
         return found
 
     async def entry(self, resource: Resource, time: int) -> bytes:
@@ -45,7 +45,7 @@ class DataService:
     async def category(self, account: str, category: str, span: TimeRange, after: CategoryKey | None) -> CategoryPage:
         """A page of the rows that were stored under `category`."""
         found = await self._store.query_category(account, category, span, after)
-        self._count_read(len(found.rows))
+        self._count_read(by=len(found.rows))
         return found
 
     async def resources(

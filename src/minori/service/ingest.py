@@ -44,10 +44,9 @@ class IngestService:
         self._payload_bytes = payload_bytes
         self._refusals = refusals
         self._overwritten = metrics.overwritten.inc
-        # Read when metrics are scraped: every entry changes it.
-        self._lead = 0
-        metrics.time_lead.set_function(lambda: self._lead)
-        self._accepted: dict[str, Callable[[int], None]] = {}
+        self._count = metrics.accepted.count
+        self._lead = _Lead()
+        metrics.time_lead.set_function(lambda: self._lead.milliseconds)
 
     def options(self, address: str) -> HarvestOptions | None:
         """What is said about payloads of the device at `address`; `None` for one that may not store."""
@@ -77,8 +76,32 @@ class IngestService:
         try:
             return self._take(door, self._registry.sender(address), payload)
         except Error as error:
-            self.refuse(door, error, Origin(address, service=payload.service), len(payload.body))
+            self._refused(door, address, payload, error)
             raise
+
+    def accept_together(self, door: str, arrivals: Sequence[tuple[str, Payload]]) -> list[Stored | Error]:
+        """Store what the devices at some addresses sent, each as `accept` does: its future, or why it is refused.
+
+        Those that are plain share one future, since they go to the store in one call.
+        """
+        outcomes: dict[int, Stored | Error] = {}
+        plain: dict[int, EntryWrite] = {}
+        now = self._clock()
+        for place, (address, payload) in enumerate(arrivals):
+            try:
+                sender = self._registry.sender(address)
+                if self._is_plain(sender.options, payload):
+                    plain[place] = _plain(sender, payload, now)
+                else:
+                    outcomes[place] = self._take(door, sender, payload)
+            except Error as error:
+                outcomes[place] = self._refused(door, address, payload, error)
+        if plain:
+            try:
+                outcomes |= dict.fromkeys(plain, self._put_plain(door, tuple(plain.values()), now))
+            except Error as error:
+                outcomes |= {place: self._refused(door, *arrivals[place], error) for place in plain}
+        return [outcomes[place] for place in range(len(arrivals))]
 
     def accept_from(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
         """Store what somebody vouches that `sender` sent, received at `time` (UNIX ms; now, if nobody says).
@@ -132,27 +155,30 @@ class IngestService:
         if self._refusals is not None:
             self._refusals.note(door, error, origin, size, reason)
 
-    def _take(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
-        options = sender.options
-        if (
+    def _refused(self, door: str, address: str, payload: Payload, error: Error) -> Error:
+        self.refuse(door, error, Origin(address, service=payload.service), len(payload.body))
+        return error
+
+    def _is_plain(self, options: HarvestOptions, payload: Payload) -> bool:
+        """Whether it is one entry at its receipt, as most are: they are spared the way past all options."""
+        return (
             options.time is None
             and not options.formats
             and payload.timestamp is None
-            and time is None
             and 0 < len(payload.body) <= (options.payload_bytes or self._payload_bytes)
-        ):
-            # Most payloads are one entry at its receipt, and are spared the way past all options; batches have a time.
-            return self._put_plain(door, sender.resource, options.category, payload)
-        items = read_payload(payload, sender, self._payload_bytes, partial(self._note_unfit, door))
-        return self._put(door, sender.resource, options.category, items, time)
+        )
 
-    def _put_plain(self, door: str, resource: Resource, category: str | None, payload: Payload) -> Stored:
-        content = classify(payload.body, payload.content_type)
-        now = self._clock()
-        entry = DataEntry(resource, now, content.text, content.content_type, category)
-        written = self._store.put(EntryWrite(entry, now, False, content.attribute_names))
-        (self._accepted.get(door) or self._counter(door))(1)
-        written.add_done_callback(partial(self._note_lead, now))
+    def _take(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
+        if time is None and self._is_plain(sender.options, payload):
+            now = self._clock()
+            return self._put_plain(door, (_plain(sender, payload, now),), now)
+        items = read_payload(payload, sender, self._payload_bytes, partial(self._note_unfit, door))
+        return self._put(door, sender.resource, sender.options.category, items, time)
+
+    def _put_plain(self, door: str, writes: Sequence[EntryWrite], received: int) -> Stored:
+        written = self._store.put(*writes)
+        self._count(door, by=len(writes))
+        self._lead.follow(received, written)
         return written
 
     def _put(
@@ -166,18 +192,12 @@ class IngestService:
         received = self._clock()
         start = received if sent is None else sent
         written = self._store.put(*[_write(resource, category, item, start, received) for item in items])
-        self._counter(door)(len(items))
+        self._count(door, by=len(items))
         if items[0].time is not None:
             written.add_done_callback(self._note_overwrites)
         elif sent is None:
-            written.add_done_callback(partial(self._note_lead, received))
+            self._lead.follow(received, written)
         return written
-
-    def _counter(self, door: str) -> Callable[[int], None]:
-        count = self._accepted.get(door)
-        if count is None:
-            count = self._accepted[door] = self._metrics.accepted.labels(door).inc
-        return count
 
     def _note_unfit(self, door: str, _: PayloadUnfit) -> None:
         self._metrics.unparsed.labels(door).inc()
@@ -186,9 +206,44 @@ class IngestService:
         if not written.cancelled() and written.exception() is None:
             self._overwritten(sum(one.overwrote for one in written.result()))
 
-    def _note_lead(self, received: int, written: Stored) -> None:
+
+class _Lead:
+    """How many milliseconds the newest time that the store chose is ahead of the receipt.
+
+    A look at every payload would cost as much as its answer. So one is looked at when it is stored, and then the
+    last that came meanwhile: about one a commit, and when no more come the last of all.
+    """
+
+    _last: tuple[int, Stored]
+
+    def __init__(self) -> None:
+        self.milliseconds = 0
+        self._is_looking = False
+
+    def follow(self, received: int, written: Stored) -> None:
+        """A payload that was received then (UNIX ms) is on its way into the store."""
+        self._last = received, written
+        if not self._is_looking:
+            self._look_at_last()
+
+    def _look_at_last(self) -> None:
+        received, written = self._last
+        self._is_looking = True
+        written.add_done_callback(partial(self._look, received))
+
+    def _look(self, received: int, written: Stored) -> None:
         if not written.cancelled() and written.exception() is None:
-            self._lead = written.result()[0].time - received
+            self.milliseconds = written.result()[0].time - received
+        if self._last[1] is written:
+            self._is_looking = False
+        else:
+            self._look_at_last()
+
+
+def _plain(sender: Sender, payload: Payload, now: int) -> EntryWrite:
+    content = classify(payload.body, payload.content_type)
+    entry = DataEntry(sender.resource, now, content.text, content.content_type, sender.options.category)
+    return EntryWrite(entry, now, False, content.attribute_names)
 
 
 def _write(resource: Resource, category: str | None, item: Item, start: int, received: int) -> EntryWrite:

@@ -78,6 +78,24 @@ class Origin(Struct, frozen=True):
     trust_seal: str
 
 
+class Pair(Struct, frozen=True):
+    """An API key and a token as they were sent, and their digest, by which a pair is known again."""
+
+    api_key: str
+    token: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, api_key: str, token: str) -> "Pair":
+        """The pair of these two."""
+        pair = f"{api_key}\n{token}".encode("utf-8", "surrogatepass")
+        return cls(api_key, token, hashlib.blake2b(pair, digest_size=16).digest())
+
+    def __repr__(self) -> str:
+        """Without the pair: a log or a traceback shows no secret."""
+        return "Pair()"
+
+
 class Verified(NamedTuple):
     """A pair that was issued here; it counts while `expires` (UNIX s) is ahead and the key is not logged out."""
 
@@ -128,24 +146,28 @@ class Tokens:
         )
 
     def authenticate(self, api_key: str | None, token: str | None) -> Verified:
-        """The pair, if it counts now; raises `CredentialsMissing` or `TokenRejected`.
+        """The pair of an API key and a token, if it counts now. See `recognize`; an empty one is as none."""
+        return self.recognize(pair_of(api_key, token))
+
+    def recognize(self, pair: Pair | None) -> Verified:
+        """The pair, if it counts now; raises `CredentialsMissing` if there is none, or `TokenRejected`.
 
         Asked on every request: a pair that was verified before is found by its digest, so that neither
         the table nor the time of a look-up gives away a part of a token.
         """
-        if not api_key or not token:
+        if pair is None:
             raise _missing()
-        pair = _digest(api_key, token)
-        verified = self._remembered.get(pair)
+        digest = pair.digest
+        verified = self._remembered.get(digest)
         if verified is None:
-            verified = self.verify(api_key, token)
-            self._remembered[pair] = verified
+            verified = self.verify(pair.api_key, pair.token)
+            self._remembered[digest] = verified
             if len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
         else:
-            self._remembered.move_to_end(pair)
+            self._remembered.move_to_end(digest)
         if verified.expires <= self._clock() or self._is_logged_out(verified):
-            del self._remembered[pair]
+            del self._remembered[digest]
             raise rejected()
         return verified
 
@@ -216,9 +238,9 @@ def _holder_of(claims: _Claims) -> Holder:
     return Holder(principal, claims.seal, claims.auth_key_id, origin)
 
 
-def _digest(api_key: str, token: str) -> bytes:
-    pair = f"{api_key}\n{token}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(pair, digest_size=16).digest()
+def pair_of(api_key: str | None, token: str | None) -> Pair | None:
+    """The pair; `None` if either is absent or empty."""
+    return Pair.of(api_key, token) if api_key and token else None
 
 
 def _missing() -> CredentialsMissing:

@@ -1,6 +1,7 @@
 """Connections of the doors over TCP: caps, deadlines, back-pressure, and the end."""
 
 import asyncio
+import gc
 import os
 import resource
 import socket
@@ -429,5 +430,21 @@ def test_replies_over_tcp_keep_the_order_of_the_messages(loop: str) -> None:
             h.store.release()
             line.finish()
             assert (await line.reader.read()).startswith(b"201400 ")
+
+    run(main(), loop)
+
+
+def test_a_disk_that_refuses_the_payload_of_one_who_has_gone_is_no_fault_of_the_loops(loop: str) -> None:
+    async def main() -> None:
+        async with house() as h, h.http() as door:
+            h.store.held = True
+            async with await Line.open(door.endpoint) as line:
+                await line.send(post(b"1") * 3)
+                await h.store.arrived(3)
+                line.reset()
+                await until(lambda: not door._connections)
+            h.store.fail()
+            await asyncio.sleep(0)
+            gc.collect()
 
     run(main(), loop)

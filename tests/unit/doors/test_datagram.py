@@ -3,14 +3,16 @@
 import asyncio
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
 
 from doorway import LOOPS, House, house, run, until
 from minori.config.address import Endpoint
-from minori.model.entry import Written
+from minori.errors import Error
 from minori.model.payload import Payload
+from minori.service.ingest import Stored
 from sending import DatagramDevice, Told
 
 
@@ -83,14 +85,15 @@ def test_a_datagram_that_is_refused_is_not_counted_as_dropped() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what it had no room for")
-def test_datagrams_that_the_system_had_no_room_for_are_counted(loop: str) -> None:
+@pytest.mark.parametrize("name", ["door-stream", "door-unified"])
+def test_datagrams_that_the_system_had_no_room_for_are_counted(name: str, loop: str) -> None:
     async def main() -> None:
-        async with house() as h, h.datagram() as door:
+        async with house() as h, h.datagram(name=name) as door:
             door._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             flood(door.endpoint, 1000)
             door._timer.cancel()
             door._count_no_room()
-            dropped = h.metric("minori_datagrams_dropped_total", listener="door-stream", reason="buffer_full")
+            dropped = h.metric("minori_datagrams_dropped_total", listener=name, reason="buffer_full")
             assert dropped > 0
             await until(lambda: h.metric("minori_entries_accepted_total", door="udp") + dropped >= 1000)
             assert len(await h.entries()) + dropped == 1000
@@ -156,14 +159,14 @@ def test_what_only_begins_like_a_reply_gets_one(body: bytes) -> None:
 def test_a_forged_source_does_not_set_two_doors_answering_each_other(body: bytes, limit: int, loop: str) -> None:
     async def main() -> None:
         async with house(payload_bytes=limit) as h, h.datagram() as one, h.datagram() as other:
-            came = []
-            accept = h.ingest.accept
+            came: list[bytes] = []
+            accept = h.ingest.accept_together
 
-            def counted(door: str, address: str, payload: Payload) -> "asyncio.Future[tuple[Written, ...]]":
-                came.append(payload.body)
-                return accept(door, address, payload)
+            def counted(door: str, arrivals: Sequence[tuple[str, Payload]]) -> list[Stored | Error]:
+                came.extend(payload.body for _, payload in arrivals)
+                return accept(door, arrivals)
 
-            h.ingest.accept = counted  # type: ignore[method-assign]  # the real method, with a look at what passes
+            h.ingest.accept_together = counted  # type: ignore[method-assign]  # the real method, with a look at it
             one._socket.sendto(body, (other.endpoint.host, other.endpoint.port))
             await until(lambda: len(came) == 2)
             for door in (one, other, one, other):

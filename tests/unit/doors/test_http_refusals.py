@@ -33,7 +33,14 @@ def held(connection: HttpConnection) -> int:
     return sum(
         map(
             len,
-            (connection._target, connection._begun or b"", connection._headers, connection._fields, connection._body),
+            (
+                connection._target,
+                connection._begun or b"",
+                connection._read,
+                connection._headers,
+                connection._fields,
+                connection._body,
+            ),
         )
     )
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from minori.errors import FileChanged
 from minori.http.conditions import Version, is_not_modified, is_range_wanted
-from minori.http.exchange import Request
+from minori.http.exchange import Headers, Request
 
 TAG = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32
@@ -17,7 +17,8 @@ VERSION = Version(TAG, 1_700_000_000)
 
 
 def asking(*headers: tuple[str, str]) -> Request:
-    return Request("GET", b"", [(name.encode(), value.encode("latin-1")) for name, value in headers], "192.0.2.1")
+    lines = Headers((name.encode(), value.encode("latin-1")) for name, value in headers)
+    return Request("GET", b"", lines, "192.0.2.1")
 
 
 @pytest.mark.parametrize(

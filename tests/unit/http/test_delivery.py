@@ -9,7 +9,7 @@ import pytest
 
 from minori.errors import FileChanged, RangeUnsatisfiable, StoreFailed
 from minori.http.delivery import SMALL, Described, deliver, metadata
-from minori.http.exchange import Answer, Request, Stretch
+from minori.http.exchange import Answer, Headers, Request, Stretch
 from minori.storage.base import BlobReader
 
 TAG = "0123456789abcdef0123456789abcdef"
@@ -38,7 +38,7 @@ class Memory(BlobReader):
 
 def asking(method: str = "GET", **headers: str) -> Request:
     lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request(method, b"", lines, "192.0.2.1")
+    return Request(method, b"", Headers(lines), "192.0.2.1")
 
 
 def delivered(data: bytes, request: Request, described: Described = DESCRIBED) -> tuple[Answer, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from minori.errors import PayloadTooLarge
-from minori.http.exchange import Answer, Content, Header, Request
+from minori.http.exchange import Answer, Content, Header, Headers, Request
 
 
 def request(body: list[bytes], *headers: Header) -> tuple[Request, list[bytes]]:
@@ -18,7 +18,7 @@ def request(body: list[bytes], *headers: Header) -> tuple[Request, list[bytes]]:
             read.append(chunk)
             yield chunk
 
-    return Request("PUT", b"", headers, "192.0.2.1", chunks), read
+    return Request("PUT", b"", Headers(headers), "192.0.2.1", chunks), read
 
 
 async def taken(request: Request, limit: int) -> list[bytes]:
@@ -57,7 +57,7 @@ def test_a_whole_body_is_its_chunks_joined() -> None:
 
 
 def test_a_request_without_a_body_streams_nothing() -> None:
-    assert asyncio.run(taken(Request("GET", b"", (), "192.0.2.1"), 0)) == []
+    assert asyncio.run(taken(Request("GET", b"", Headers(), "192.0.2.1"), 0)) == []
 
 
 @pytest.mark.parametrize(

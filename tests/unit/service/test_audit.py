@@ -198,6 +198,21 @@ def test_calls_beyond_the_bound_are_dropped_counted_and_said_once(monkeypatch: p
     run(story())
 
 
+def test_many_calls_do_not_wait_for_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "HURRIED", 3)
+
+    async def story() -> None:
+        house = House()
+        house.record("/a", "/b")
+        await asyncio.sleep(0)
+        assert await house.kept() == []
+        house.record("/c")
+        while len(await house.kept()) < 3:  # noqa: ASYNC110 - nobody is told that a log keeps an entry
+            await asyncio.sleep(0.001)
+
+    run(story())
+
+
 def test_a_stop_while_the_store_refuses_says_what_is_lost() -> None:
     async def story() -> None:
         house = House()

@@ -187,6 +187,18 @@ def test_the_lead_over_the_clock_is_a_metric() -> None:
     tell(story)
 
 
+def test_the_lead_is_that_of_the_last_of_many_payloads() -> None:
+    async def story(house: House) -> None:
+        for _ in range(2):
+            sent = [house.ingest.accept("udp", HERE, Payload(b"1")) for _ in range(5)]
+            await asyncio.gather(*sent)
+            await asyncio.sleep(0)
+            assert house.counted("entry_time_lead_milliseconds") == 4
+            house.now += 100
+
+    tell(story)
+
+
 def test_an_explicit_time_overwrites_and_is_counted() -> None:
     async def story(house: House) -> None:
         for text, overwrote in (("1", False), ("2", True)):
