@@ -1,12 +1,13 @@
 """Opening a database: what may happen to the folder meanwhile, and what is said when it cannot be opened."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from minori.errors import DataDirectoryBroken
-from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.database import STEPS_BACK, Database
 
 fsync = os.fsync
 
@@ -53,3 +54,16 @@ def test_a_database_that_is_open_is_refused_a_second_time(tmp_path: Path) -> Non
         Database(tmp_path)
     opened.close()
     Database(tmp_path).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of threads")
+def test_the_threads_of_rocksdb_stand_back_behind_those_that_answer(tmp_path: Path) -> None:
+    opened = [Database(tmp_path / "one"), Database(tmp_path / "other")]
+    nice = {
+        (thread / "comm").read_text().startswith("rocksdb:"): os.getpriority(os.PRIO_PROCESS, int(thread.name))
+        for thread in Path("/proc/self/task").iterdir()
+    }
+    for database in opened:
+        database.close()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice == {False: own, True: min(own + STEPS_BACK, 19)}
