@@ -20,8 +20,8 @@ OPEN_FILES = 512
 INFO_LOG_BYTES = 1024 * 1024
 
 STEPS_BACK = 5
-"""By how much less the system favours RocksDB's own threads (our choice, measured): while they write tables out on a busy
-core, answers would wait a scheduler's turn for them. A quarter of the core is theirs still."""
+"""By how much less the system favours RocksDB's own threads (our choice, measured): while they write tables out on a
+busy core, answers would wait a scheduler's turn for them. A quarter of the core is theirs still."""
 
 REMOVALS, REMOVALS_WITHIN, REMOVALS_SHARE = 512, 1024, 0.5
 """A file is rewritten soon if so many of so many keys in a row are removals, or this share of all its keys (our
