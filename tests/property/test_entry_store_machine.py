@@ -18,7 +18,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
+from minori.codec.entry import row_time
 from minori.model.entry import (
     MAX_TIME,
     PAGE_LIMIT,
@@ -34,6 +36,7 @@ from minori.model.entry import (
 from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Interval
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.contract.entry_examination import examined
 from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.entries import MemoryEntryStore
 from minori.storage.rocksdb.blocks import Blocks
@@ -57,17 +60,21 @@ OPERATORS = ("OP1", "OP10")
 TYPES = (ResourceType.DEVICE, ResourceType.SUBSCRIBER)
 IDS = ("a", "a\x01", "ab", "é")
 CATEGORIES = ("c", "cc")
+PLANS = (Sealing(rows=2, due=3, size=200), Sealing(rows=4, due=5, size=300), Sealing(rows=5, due=9, size=2000))
+"""When rows are sealed: so soon that most are, and into blocks small enough that rows fall between them."""
 
 operators = st.sampled_from(OPERATORS)
 types = st.sampled_from(TYPES)
 ids = st.sampled_from(IDS)
-# Half of what happens happens to one resource, and within a few milliseconds, so that it meets there.
-resources = st.just(Resource(OPERATORS[0], TYPES[1], IDS[0])) | st.builds(Resource, operators, types, ids)
+# Most of what happens happens to one resource, and within a few milliseconds, so that it meets there.
+the_one = st.just(Resource(OPERATORS[0], TYPES[1], IDS[0]))
+resources = the_one | the_one | the_one | st.builds(Resource, operators, types, ids)
 times = st.one_of(st.integers(0, 4), st.integers(0, 9), st.sampled_from((255, 256, MAX_TIME - 1, MAX_TIME)))
 limits = st.one_of(st.integers(1, 4), st.integers(1, 20))
 spans = st.builds(TimeRange, st.just(0) | times, st.just(MAX_TIME) | times, st.booleans(), limits)
 places = st.builds(CategoryKey, times, types, ids)
-contents = st.text(st.sampled_from('a"é\n\0'), max_size=3)
+texts = st.text(st.sampled_from('a"é\n\0'), max_size=3)
+contents = texts | texts | texts.map(lambda text: text + "x" * 100)
 entries = st.builds(
     DataEntry, resources, times, contents, st.just("text/plain"), st.none() | st.sampled_from(CATEGORIES)
 )
@@ -96,7 +103,7 @@ class EntryStores(RuleBasedStateMachine):
         self.waiting: list[tuple[Placed, Placed]] = []
         self.watcher = Watcher()
         self.memory = MemoryEntryStore()
-        self.rocks = self.run(self.opened())
+        self.rocks = self.run(self.opened(PLANS[0]))
 
     def teardown(self) -> None:
         self.run(self.settled())
@@ -107,7 +114,7 @@ class EntryStores(RuleBasedStateMachine):
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(doing)
 
-    async def opened(self) -> EntryStore:
+    async def opened(self, plan: Sealing) -> EntryStore:
         database = Database(self.folder)
         options = EntryStoreOptions(self.watcher, waiting_writes=MOST_WAITING)
         # Small, so that rows are forgotten and whole resources too.
@@ -115,7 +122,7 @@ class EntryStores(RuleBasedStateMachine):
         loop = asyncio.get_running_loop()
         commit = GroupCommit(database, options, loop, recent.written)
         tails, blocks = Tails(database, LARGEST_CALL), Blocks(database, kept=4000)
-        self.sealer = Sealer(database, blocks, tails, commit, loop, Sealing(rows=2, due=3, size=200))
+        self.sealer = Sealer(database, blocks, tails, commit, loop, plan)
         return RocksDBEntryStore(database, commit, tails, recent, blocks, self.sealer)
 
     async def settled(self) -> None:
@@ -153,8 +160,9 @@ class EntryStores(RuleBasedStateMachine):
         assert (list(rocks.resources), rocks.more) == (list(memory.resources), memory.more)
         return rocks
 
-    @initialize(burst=st.lists(placed_writes, min_size=3, max_size=MOST_WAITING))
-    def begin(self, burst: list[EntryWrite]) -> None:
+    @initialize(burst=st.lists(placed_writes, min_size=3, max_size=MOST_WAITING), plan=st.sampled_from(PLANS))
+    def begin(self, burst: list[EntryWrite], plan: Sealing) -> None:
+        self.reopen(settle=True, plan=plan)
         self.put(burst)
 
     @rule(burst=st.lists(writes, min_size=1, max_size=MOST_WAITING))
@@ -246,11 +254,21 @@ class EntryStores(RuleBasedStateMachine):
 
         self.run(seal())
 
+    @rule(resource=resources, every=st.integers(1, 3))
+    def delete_many(self, resource: Resource, every: int) -> None:
+        for row in self.page(resource, TimeRange(limit=PAGE_LIMIT), None).rows[::every][:5]:
+            self.delete(resource, row_time(row))
+
+    @rule(limit=st.sampled_from((7, 1000)))
+    def examine(self, limit: int) -> None:
+        rocks, memory = self.both(lambda store: examined(store, limit))
+        assert rocks == memory
+
     @rule(resource=resources, descending=st.booleans())
     def delete_an_end(self, *, resource: Resource, descending: bool) -> None:
         page = self.page(resource, TimeRange(descending=descending, limit=1), None)
         if page.rows:
-            self.delete(resource, int(page.rows[0].split(b",")[0].removeprefix(b'"time":')))
+            self.delete(resource, row_time(page.rows[0]))
 
     @rule(resource=resources, time=times)
     def get(self, resource: Resource, time: int) -> None:
@@ -263,7 +281,16 @@ class EntryStores(RuleBasedStateMachine):
 
     @rule(resource=resources, span=spans)
     def join_pages(self, resource: Resource, span: TimeRange) -> None:
-        whole = self.page(resource, TimeRange(span.first, span.last, span.descending, PAGE_LIMIT), None)
+        for descending in (span.descending, not span.descending):
+            self.join(resource, replace(span, descending=descending))
+
+    @rule(late=st.lists(exact_writes, min_size=1, max_size=3), span=spans)
+    def join_pages_after_late_writes(self, late: list[EntryWrite], span: TimeRange) -> None:
+        self.put(late)
+        self.join_pages(late[0].entry.resource, span)
+
+    def join(self, resource: Resource, span: TimeRange) -> None:
+        whole = self.page(resource, replace(span, limit=PAGE_LIMIT), None)
         page = self.page(resource, span, None)
         joined = list(page.rows)
         while page.next_after is not None:
@@ -297,13 +324,13 @@ class EntryStores(RuleBasedStateMachine):
         rocks, memory = self.both(lambda store: store.counts.counts(resource, interval, first, last))
         assert rocks == memory
 
-    @rule(settle=st.booleans())
-    def reopen(self, *, settle: bool) -> None:
+    @rule(settle=st.booleans(), plan=st.sampled_from(PLANS))
+    def reopen(self, *, settle: bool, plan: Sealing) -> None:
         async def reopen() -> None:
             if settle:
                 await self.settled()
             await self.rocks.close()
-            self.rocks = await self.opened()
+            self.rocks = await self.opened(plan)
 
         self.run(reopen())
 

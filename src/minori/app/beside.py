@@ -84,10 +84,14 @@ class Beside:
         async with self.refusals() as log:
             return await log.flaws()
 
-    async def try_entries(self) -> None:
-        """Open the entry store as a server would, and close it again. Raises `DataDirectoryBusy` while one runs."""
+    @asynccontextmanager
+    async def entries(self) -> AsyncIterator[EntryStore]:
+        """The entry store, opened as a server would, and at rest. Raises `DataDirectoryBusy` while one runs."""
         require(self._stores.entries_address, self._places.entries)
         with DataDirectory(self._places.path) as directory:
-            options = EntryStoreOptions(StoreWatch(Metrics()))
+            options = EntryStoreOptions(StoreWatch(Metrics()), at_rest=True)
             store: EntryStore = await open_store(ENTRY_STORES, self._stores.entries_address, directory.entries, options)
-            await store.close()
+            try:
+                yield store
+            finally:
+                await store.close()

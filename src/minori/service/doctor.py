@@ -14,7 +14,7 @@ from minori.model.export import ExportJob
 from minori.model.file import PUBLIC, ROOT, Blob, FileEntry
 from minori.model.registry import Operator
 from minori.service.tidying import catalog_birth, of_nobody
-from minori.storage.base import BlobReader, BlobStore, Catalog
+from minori.storage.base import BlobReader, BlobStore, Catalog, EntryExamination, EntryFlaw
 
 AT_ONCE = 500
 """Rows, or blobs, on a page (our choice)."""
@@ -24,14 +24,15 @@ CHUNK = 1024 * 1024
 
 _SEND_AGAIN = "put the blob back from a backup, or send the file again, or delete it"
 _EXPORT_AGAIN = "ask for the export again"
+_RESTORE = "put the entry store back from a backup; if the disk is sound, report it, since Minori made it so"
 
 
 class Finding(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Something that is not as it should be, and what to do about it.
 
-    `kind` is `entries`, `catalog`, `audit`, `refusals`, `stores` (they cannot be looked at), `missing`, `size`, `hash`,
-    `unreadable` (the bytes of a file or an export), `parent` (the directory of a file) or `strange` (blobs of
-    another catalog).
+    `kind` is `entries` (`owner` and `resource` say whose), `catalog`, `audit`, `refusals`, `stores` (they cannot be
+    looked at), `missing`, `size`, `hash`, `unreadable` (the bytes of a file or an export), `parent` (the directory of
+    a file) or `strange` (blobs of another catalog).
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Finding(Struct, frozen=True, rename="camel", omit_defaults=True):
     owner: str = ""
     path: str = ""
     blob_id: str = ""
+    resource: str = ""
 
 
 class Examination:
@@ -170,6 +172,25 @@ class Examination:
         return "", ""
 
 
+async def look_at_entries(
+    examination: EntryExamination, tell: Callable[[Finding], None], progress: Callable[[int], object]
+) -> int:
+    """Have an entry store prove that all in it agrees; how many entries there are.
+
+    `progress` is told how much more has been seen to, of `EntryExamination.size`. Raises as `EntryExamination.examine`.
+    """
+    entries, after = 0, None
+    while True:
+        seen = await examination.examine(after, AT_ONCE)
+        entries += seen.entries
+        for flaw in seen.flaws:
+            tell(_flawed(flaw))
+        progress(seen.size)
+        after = seen.next_after
+        if after is None:
+            return entries
+
+
 async def _md5(reader: BlobReader, progress: Callable[[int], object]) -> str:
     found = hashlib.md5(usedforsecurity=False)
     at = 0
@@ -187,3 +208,12 @@ def _strange(blobs: int) -> Finding:
         f"{blobs} blobs that belong to no file are older than the catalog; they were stored with another one",
         "put that catalog back from a backup, or remove the blobs if nobody needs them",
     )
+
+
+def _flawed(flaw: EntryFlaw) -> Finding:
+    resource = flaw.resource
+    if resource is None:
+        return Finding("entries", f"The data entries: {flaw.message}", _RESTORE)
+    name = f"{resource.type} {resource.id}"
+    message = f"The data entries of {name} of {resource.account}: {flaw.message}"
+    return Finding("entries", message, _RESTORE, resource.account, resource=name)

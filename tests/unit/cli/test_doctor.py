@@ -3,12 +3,14 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from rocksdict import Options, Rdict
 
 from minori.storage.directory import DataDirectory
 from serving import Server, minori
@@ -64,6 +66,7 @@ def test_a_stopped_server_that_is_whole_is_told_so_and_nothing_changes(data: Pat
         {
             "sound": True,
             "entries": "sound",
+            "dataEntries": 1,
             "files": 3,
             "directories": 2,
             "exports": 0,
@@ -188,3 +191,38 @@ def test_what_is_no_data_directory_is_refused_and_not_made_one(tmp_path: Path) -
         assert (done.returncode, done.stdout) == (1, "")
         assert f"{folder} is no data directory of Minori" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def edit_entries(data: Path, edit: Callable[[Rdict], object]) -> None:
+    entries = Rdict(str(data / "entries"), Options(raw_mode=True))
+    edit(entries)
+    entries.close()
+
+
+def test_data_entries_that_do_not_agree_are_found_with_whose_they_are(data: Path) -> None:
+    def spoil(entries: Rdict) -> None:
+        fence = next(iter(entries.keys(from_key=b"E")))
+        assert entries[fence] == b""
+        del entries[fence]
+        entries[b"Z"] = b""
+
+    edit_entries(data, spoil)
+    code, report = examined(data)
+    assert (code, report["entries"], report["sound"], report["dataEntries"]) == (1, "damaged", False, 1)
+    first, second = report["findings"]
+    assert first["kind"] == second["kind"] == "entries"
+    assert first["resource"] == "Subscriber 001010000000001"
+    assert first["resource"] in first["message"]
+    assert first["owner"].startswith("OP")
+    assert ("resource" in second, "b'Z'" in second["message"]) == (False, True)
+    told = minori("doctor", "--data-dir", str(data))
+    assert told.stdout.startswith("Data entries  1: damaged\n")
+    assert "What to do: put the entry store back from a backup" in told.stdout
+
+
+def test_sizes_only_looks_at_no_data_entry(data: Path) -> None:
+    edit_entries(data, lambda entries: entries.put(b"Z", b""))
+    assert examined(data)[0] == 1
+    code, report = examined(data, "--sizes-only")
+    assert (code, report["entries"]) == (0, "sound")
+    assert "dataEntries" not in report

@@ -10,9 +10,10 @@ from doorway import run
 from minori.model.export import EXPORTED, ExportJob
 from minori.model.file import PUBLIC, Blob, FileEntry, FileWrite
 from minori.model.registry import Operator
+from minori.model.resource import Resource, ResourceType
 from minori.service import doctor
-from minori.service.doctor import Examination, Finding
-from minori.storage.base import BlobReader, Insert
+from minori.service.doctor import Examination, Finding, look_at_entries
+from minori.storage.base import BlobReader, EntryExamination, EntryFlaw, Examined, Insert
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
 from minori.storage.memory.files import MemoryFileIndex
@@ -210,5 +211,38 @@ def test_a_file_that_is_replaced_or_removed_meanwhile_is_not_damaged() -> None:
         h.blobs.meanwhile = overwrite
         await h.examine()
         assert h.kinds == []
+
+    run(story())
+
+
+class Stretches(EntryExamination):
+    """Three stretches of an examination, of which the second finds something."""
+
+    async def examine(self, after: bytes | None, limit: int) -> Examined:  # noqa: ARG002 - the stretches are given
+        meter = Resource(OWNER, ResourceType.DEVICE, "d-1")
+        flaws = [EntryFlaw(meter, "its row of 5 is odd"), EntryFlaw(None, "a key is odd")]
+        match after:
+            case None:
+                return Examined(3, 10, [], b"1")
+            case b"1":
+                return Examined(0, 20, flaws, b"2")
+            case _:
+                return Examined(-1, 30, [], None)
+
+    async def size(self) -> int:
+        return 60
+
+
+def test_the_flaws_of_data_entries_are_told_with_whose_they_are() -> None:
+    async def story() -> None:
+        h = House()
+        assert await look_at_entries(Stretches(), h.found.append, h.moved.append) == 2
+        assert h.moved == [10, 20, 30]
+        first, second = h.found
+        assert (first.kind, first.owner, first.resource) == ("entries", OWNER, "Device d-1")
+        assert first.message == f"The data entries of Device d-1 of {OWNER}: its row of 5 is odd"
+        assert (second.kind, second.owner, second.resource) == ("entries", "", "")
+        assert second.message == "The data entries: a key is odd"
+        assert "backup" in first.advice
 
     run(story())

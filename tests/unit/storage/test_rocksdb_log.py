@@ -281,7 +281,7 @@ def test_what_is_handed_in_at_once_by_an_idle_store_shares_one_sync(tmp_path: Pa
 
 
 @pytest.mark.parametrize("bounds", [{"waiting_writes": 2}, {"waiting_bytes": 1000}])
-def test_what_is_being_synced_counts_as_waiting(tmp_path: Path, disk: Disk, bounds: dict[str, int]) -> None:
+def test_what_is_being_synced_counts_as_waiting(tmp_path: Path, disk: Disk, bounds: dict[str, Any]) -> None:
     async def scenario() -> None:
         store = await open_entries(f"rocksdb://{tmp_path}", EntryStoreOptions(Watcher(), **bounds))
         disk.stop()

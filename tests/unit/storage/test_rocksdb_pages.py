@@ -1,18 +1,20 @@
-"""A page whose rows grow large is cut, and the pages still make up the whole."""
+"""A page shows rows and blocks as one; one that grows large is cut, and the pages still make up the whole."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from minori.codec.entry import row_time
-from minori.model.entry import DataEntry, EntryWrite, TimeRange
+from minori.codec.entry import encode_row, row_time
+from minori.model.entry import MAX_TIME, DataEntry, EntryWrite, TimeRange
 from minori.model.resource import Resource, ResourceType
 from minori.observe.metrics import Metrics
 from minori.observe.store import StoreWatch
 from minori.storage.base import EntryStoreOptions
 from minori.storage.rocksdb import entries
 from minori.storage.rocksdb.database import CHUNK
+from minori.storage.rocksdb.sealing import Sealing
 
 PLANT = Resource("OP1", ResourceType.DEVICE, "d-1")
 ROWS = 3 * CHUNK + 7
@@ -41,3 +43,62 @@ async def _pages(folder: Path, span: TimeRange) -> list[list[int]]:
         pages.append(page)
     await store.close()
     return [[row_time(row) for row in page.rows] for page in pages]
+
+
+CHANGES: dict[str, list[tuple[str, int]]] = {
+    "nothing": [],
+    "replaced at every edge": [("put", time) for time in (10, 13, 20, 23, 30, 33)],
+    "deleted at every edge": [("delete", time) for time in (10, 13, 20, 23, 30, 33)],
+    "replaced in the middle": [("put", 11), ("put", 22)],
+    "deleted in the middle": [("delete", 12), ("delete", 31), ("delete", 32)],
+    "late before, between and behind": [("put", time) for time in (0, 9, 14, 16, 19, 24, 29, 34, MAX_TIME)],
+    "a block deleted": [("delete", time) for time in (20, 21, 22, 23)],
+    "all deleted": [("delete", time) for first in (10, 20, 30) for time in range(first, first + 4)],
+    "deleted and there again": [("delete", 10), ("delete", 23), ("put", 10), ("put", 23)],
+    "some of each": [("put", 9), ("delete", 10), ("put", 13), ("put", 14), ("delete", 22), ("put", 22), ("delete", 33)],
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_rows_shadow_blocks_and_marks_hide_them_at_every_edge_in_either_direction(
+    tmp_path: Path, changes: list[tuple[str, int]]
+) -> None:
+    """Blocks of 10 to 13, 20 to 23 and 30 to 33 under rows; every range of edges, every limit."""
+    sealed = [time for first in (10, 20, 30) for time in range(first, first + 4)]
+    ends = (10, 13, 20, 23, 30, 33)
+    edges = sorted({0, MAX_TIME, *[time + by for time in ends for by in (-1, 0, 1)]})
+
+    async def story() -> None:
+        options = EntryStoreOptions(StoreWatch(Metrics()))
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", options, Sealing(rows=4, due=4))
+        for begin in (0, 4, 8):
+            await store.put(*[_write(time, "old") for time in sealed[begin : begin + 4]])
+        await store.close()
+        # At rest it seals nothing more.
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", replace(options, at_rest=True))
+        kept = {time: encode_row(_write(time, "old").entry) for time in sealed}
+        for change, time in changes:
+            if change == "put":
+                (written,) = await store.put(_write(time, "new"))
+                assert written.overwrote == (time in kept)
+                kept[time] = encode_row(_write(time, "new").entry)
+            else:
+                assert await store.delete(PLANT, time)
+                del kept[time]
+        for first in edges:
+            for last in [edge for edge in edges if edge >= first]:
+                inside = [kept[time] for time in sorted(kept) if first <= time <= last]
+                for descending in (True, False):
+                    shown = inside[::-1] if descending else inside
+                    for limit in (1, 2, 3, 5, 1000):
+                        page = await store.query(PLANT, TimeRange(first, last, descending, limit))
+                        assert list(page.rows) == shown[:limit]
+                        more = len(shown) > limit
+                        assert page.next_after == (row_time(shown[limit - 1]) if more else None)
+        await store.close()
+
+    asyncio.run(story())
+
+
+def _write(time: int, content: str) -> EntryWrite:
+    return EntryWrite(DataEntry(PLANT, time, content, "text/plain"), 0, exact=True)

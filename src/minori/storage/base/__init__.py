@@ -28,9 +28,12 @@ from minori.storage.base.catalog import (
 )
 from minori.storage.base.entries import (
     EntryCounts,
+    EntryExamination,
+    EntryFlaw,
     EntryRetention,
     EntryStore,
     EntryStoreOptions,
+    Examined,
     StoreObserver,
     StoreStatus,
 )
@@ -48,9 +51,12 @@ __all__ = [
     "Changes",
     "Conflict",
     "EntryCounts",
+    "EntryExamination",
+    "EntryFlaw",
     "EntryRetention",
     "EntryStore",
     "EntryStoreOptions",
+    "Examined",
     "FileIndex",
     "Insert",
     "Noted",

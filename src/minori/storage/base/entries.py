@@ -44,11 +44,15 @@ class StoreObserver(Protocol):
 
 
 class EntryStoreOptions(Struct, frozen=True):
-    """What every entry store is opened with: how much may wait for confirmation, and who watches."""
+    """What every entry store is opened with: how much may wait for confirmation, and who watches.
+
+    With `at_rest` it changes nothing of its own accord: somebody only looks at it.
+    """
 
     observer: StoreObserver
     waiting_writes: int = 20_000
     waiting_bytes: int = 32 * 1024 * 1024
+    at_rest: bool = False
 
 
 class EntryStore(ABC):
@@ -63,6 +67,9 @@ class EntryStore(ABC):
 
     retention: "EntryRetention"
     """How old entries are forgotten; it closes with the store."""
+
+    examination: "EntryExamination"
+    """Whether all that is stored agrees; it closes with the store."""
 
     @abstractmethod
     def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
@@ -178,3 +185,42 @@ class EntryRetention(ABC):
     @abstractmethod
     async def set_horizon(self, time: int) -> None:
         """Keep the time (UNIX ms) by which entries were last forgotten; durable on return. Raises as `put` does."""
+
+
+class EntryFlaw(Struct, frozen=True):
+    """Something in an entry store that does not agree with the rest of it.
+
+    `message` is a clause, `resource` whose it is, if it is known.
+    """
+
+    resource: Resource | None
+    message: str
+
+
+class Examined(Struct, frozen=True):
+    """What one stretch of an examination found, and `next_after`, where it ended; `None` at the end of all.
+
+    The stretches of a whole examination together have counted all `entries`; `size` is what this one has looked at of
+    `EntryExamination.size`.
+    """
+
+    entries: int
+    size: int
+    flaws: Sequence[EntryFlaw]
+    next_after: bytes | None
+
+
+class EntryExamination(ABC):
+    """Whether all that is stored agrees: entries, where they are, and their categories. It changes nothing."""
+
+    @abstractmethod
+    async def examine(self, after: bytes | None, limit: int) -> Examined:
+        """Look at about `limit` things that are stored, beyond where the last stretch ended.
+
+        A store may be written to meanwhile: nothing sound is told as a flaw. What cannot be made out is a flaw;
+        `StoreFailed` is raised if the store cannot be read at all.
+        """
+
+    @abstractmethod
+    async def size(self) -> int:
+        """About how much there is to look at, to show how far an examination is."""

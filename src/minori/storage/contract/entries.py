@@ -12,6 +12,7 @@ from minori.model.resource import ResourceMetadata
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_calls import DurableEntryCallsContract, EntryCallsContract
 from minori.storage.contract.entry_counts import DurableEntryCountsContract, EntryCountsContract
+from minori.storage.contract.entry_examination import EntryExaminationContract
 from minori.storage.contract.entry_pages import EntryPagesContract
 from minori.storage.contract.entry_retention import DurableEntryRetentionContract, EntryRetentionContract
 from minori.storage.contract.entry_story import (
@@ -43,7 +44,12 @@ def is_overloaded(store: EntryStore, write: EntryWrite) -> bool:
 
 
 class EntryStoreContract(
-    EntryWritesContract, EntryCallsContract, EntryPagesContract, EntryCountsContract, EntryRetentionContract
+    EntryWritesContract,
+    EntryCallsContract,
+    EntryPagesContract,
+    EntryCountsContract,
+    EntryRetentionContract,
+    EntryExaminationContract,
 ):
     """The suite of every driver. Every test gets an empty store on an event loop of its own."""
 

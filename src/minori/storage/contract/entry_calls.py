@@ -100,7 +100,7 @@ class EntryCallsContract(EntryStoreStories):
             page = await store.query(METER, TimeRange(limit=100))
             added = [row for row in page.rows if row not in before.rows]
             assert len(added) == len(set(times))
-            assert page.rows[len(added) :] == before.rows
+            assert page.rows[len(added) :] == list(before.rows)
             assert await store.get(METER, times[-1]) in added
 
     @story

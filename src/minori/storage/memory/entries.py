@@ -19,7 +19,15 @@ from minori.model.entry import (
 )
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.model.statistics import Interval
-from minori.storage.base import EntryCounts, EntryRetention, EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.base import (
+    EntryCounts,
+    EntryExamination,
+    EntryRetention,
+    EntryStore,
+    EntryStoreOptions,
+    Examined,
+    StoreStatus,
+)
 
 
 async def open_entries(
@@ -40,6 +48,7 @@ class MemoryEntryStore(EntryStore):
         self._received: dict[Resource, Counter[int]] = {}
         self.counts = MemoryEntryCounts(self._received)
         self.retention = MemoryEntryRetention(self._entries, self._times)
+        self.examination = MemoryEntryExamination(self._entries)
 
     def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
         """See `EntryStore.put`."""
@@ -176,6 +185,22 @@ class MemoryEntryRetention(EntryRetention):
     async def set_horizon(self, time: int) -> None:
         """See `EntryRetention.set_horizon`."""
         self._horizon = time
+
+
+class MemoryEntryExamination(EntryExamination):
+    """Counts; there is only one of everything, so that nothing can disagree."""
+
+    def __init__(self, entries: Mapping[Resource, Mapping[int, DataEntry]]) -> None:
+        self._entries = entries
+
+    async def examine(self, after: bytes | None, limit: int) -> Examined:  # noqa: ARG002 - all of it at once
+        """See `EntryExamination.examine`."""
+        count = await self.size()
+        return Examined(count, count, (), None)
+
+    async def size(self) -> int:
+        """See `EntryExamination.size`."""
+        return sum(map(len, self._entries.values()))
 
 
 def _place(resource: Resource) -> tuple[bytes, bytes, bytes]:

@@ -124,8 +124,6 @@ class GroupCommit:
 
     def write_apart(self, batch: WriteBatch) -> None:
         """Write a batch at once; only while it `is_quiet`. Raises `StoreFailed`, and ends everything, if it fails."""
-        if self._failure is not None:
-            raise _again(self._failure)
         try:
             self._database.write(batch)
             self._follower.noted()
@@ -166,6 +164,8 @@ class GroupCommit:
 
     def _make(self, future: Future[T], change: Change[T]) -> None:
         try:
+            if self._failure is not None:
+                raise _again(self._failure)
             batch, result = change()
             if batch.is_empty():
                 if not future.done():

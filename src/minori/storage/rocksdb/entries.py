@@ -1,6 +1,6 @@
 """The entry store on RocksDB: where an entry is placed, and how pages are read back."""
 
-from asyncio import Future, get_running_loop
+from asyncio import Future, get_running_loop, sleep
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from minori.storage.rocksdb.commit import GroupCommit
 from minori.storage.rocksdb.counter import Counter
 from minori.storage.rocksdb.counts import RocksDBEntryCounts
 from minori.storage.rocksdb.database import Database
+from minori.storage.rocksdb.examination import RocksDBEntryExamination
 from minori.storage.rocksdb.metadata import Extent, unpack_metadata
 from minori.storage.rocksdb.pages import Reading
 from minori.storage.rocksdb.recent import Recent
@@ -34,6 +35,9 @@ from minori.storage.rocksdb.tail import REMEMBERED, Tail, Tails
 
 PAGE_BYTES = 16 * 1024 * 1024
 """Bytes of rows after which a page is cut, whatever its limit (our choice)."""
+
+AT_ONCE = 50
+"""Entries of a category that are looked up before the loop turns to others (our choice)."""
 
 AHEAD = 64
 """How many of the newest entries are read at least, to be kept (our choice)."""
@@ -50,9 +54,10 @@ async def open_entries(url: str, options: EntryStoreOptions, plan: Sealing = SEA
     recent, blocks = Recent(), Blocks(database)
     commit = GroupCommit(database, options, loop, recent.written)
     commit.on_failed = tails.clear
-    return RocksDBEntryStore(
-        database, commit, tails, recent, blocks, Sealer(database, blocks, tails, commit, loop, plan)
-    )
+    sealer = Sealer(database, blocks, tails, commit, loop, plan)
+    if options.at_rest:
+        sealer.close()
+    return RocksDBEntryStore(database, commit, tails, recent, blocks, sealer)
 
 
 class RocksDBEntryStore(EntryStore):
@@ -69,6 +74,7 @@ class RocksDBEntryStore(EntryStore):
         self._sealer = sealer
         self.counts = RocksDBEntryCounts(database)
         self.retention: RocksDBEntryRetention = RocksDBEntryRetention(database, commit, tails, recent, blocks)
+        self.examination = RocksDBEntryExamination(database, blocks)
 
     def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
         """See `EntryStore.put`."""
@@ -150,7 +156,10 @@ class RocksDBEntryStore(EntryStore):
         """See `EntryStore.query_category`."""
         places = self._places(keys.category_prefix(account, category), span, after)
         rows = []
-        for place in places[: span.limit]:
+        for number, place in enumerate(places[: span.limit]):
+            if number and number % AT_ONCE == 0:
+                # Each of them may be in another block: a thousand take as long as many requests of others.
+                await sleep(0)
             resource = Resource(account, place.type, place.id)
             row = self._get(resource, place.time)
             if row is not None:

@@ -98,14 +98,20 @@ class Sealer:
             self.slices(1 + 2 * writes // self._plan.rows)
 
     def _idle(self) -> None:
-        self._timer = None
         if self._commit.has_failed:
+            self._timer = None
             return
         began = perf_counter()
         if self._commit.is_quiet:
             if self._walked is not None and len(self._due) < WALKED:
-                self._walk(self._walked)
+                try:
+                    self._walk(self._walked)
+                except StoreFailed:
+                    # As below. A resource that is not found now is when it is written to.
+                    self._walked = None
             self.slices(IDLE_SLICES)
+        # Until here the timer that rang counts as set, or whatever is noted meanwhile would set another one.
+        self._timer = None
         if self._due or self._walked is not None:
             rest = max(REST * (perf_counter() - began), BUSY_SECONDS)
             self._timer = self._loop.call_later(rest, self._idle)

@@ -1,0 +1,154 @@
+"""Blocks are found by their times, in both directions, and no more of them are kept than may be."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minori.codec.block import Block, pack_block
+from minori.codec.entry import encode_row, members
+from minori.errors import StoreFailed
+from minori.model.entry import MAX_TIME, DataEntry
+from minori.model.resource import Resource, ResourceType
+from minori.storage.rocksdb import keys
+from minori.storage.rocksdb.blocks import AT_ONCE, OVERHEAD, Blocks
+from minori.storage.rocksdb.database import Database
+
+METER = Resource("OP1", ResourceType.SUBSCRIBER, "10")
+NEIGHBOURS = [Resource("OP1", ResourceType.SUBSCRIBER, name) for name in ("1", "100", "11")]
+PREFIX = keys.entry_prefix(METER)
+
+EXTENTS = [(0, 0), (1, 1), (3, 7), (8, 20), *[(first, first + 5) for first in range(30, 400, 10)], (MAX_TIME,) * 2]
+"""The oldest and newest row of each block: some touch, some leave gaps, more than are asked for at once."""
+
+
+class Watched(Database):
+    """Notes which blocks are read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.read: list[int] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        self.read.append(keys.unpack_time(key[-keys.TIME_BYTES :]))
+        return super().get(key)
+
+
+def packed(resource: Resource, times: set[int]) -> bytes:
+    newest_first = sorted(times, reverse=True)
+    rows = [encode_row(DataEntry(resource, time, f"{resource.id} {time}", "text/plain")) for time in newest_first]
+    return pack_block(members(resource), rows)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Watched]:
+    database = Watched(tmp_path / "entries")
+    for resource in (METER, *NEIGHBOURS):
+        space = keys.block_prefix(keys.entry_prefix(resource))
+        for oldest, newest in EXTENTS if resource is METER else ((0, 500), (501, MAX_TIME)):
+            database._rdict[space + keys.pack_time(oldest)] = packed(resource, {oldest, newest})
+    yield database
+    database.close()
+
+
+def extents(blocks: Iterator[Block]) -> list[tuple[int, int]]:
+    return [(block.oldest, block.newest) for block in blocks]
+
+
+EDGES = sorted({min(max(time + by, 0), MAX_TIME) for extent in EXTENTS for time in extent for by in (-1, 0, 1)})
+
+
+def test_the_blocks_within_a_stretch_are_found_in_either_direction(database: Watched) -> None:
+    blocks = Blocks(database)
+    for first in EDGES[::3]:
+        for last in [edge for edge in EDGES if edge >= first][::4]:
+            reached = [(oldest, newest) for oldest, newest in EXTENTS if oldest <= last and newest >= first]
+            assert extents(blocks.within(PREFIX, first, last, descending=False)) == reached
+            assert extents(blocks.within(PREFIX, first, last, descending=True)) == reached[::-1]
+
+
+def test_the_block_at_a_time_and_the_one_after_it_are_found(database: Watched) -> None:
+    blocks = Blocks(database)
+    for time in EDGES:
+        at, after = blocks.at(PREFIX, time), blocks.after(PREFIX, time)
+        assert at is not None
+        assert at.oldest == max(oldest for oldest, _ in EXTENTS if oldest <= time)
+        assert (after.oldest if after else None) == min((old for old, _ in EXTENTS if old > time), default=None)
+        row = blocks.row(PREFIX, time)
+        assert (row is not None) == any(time in extent for extent in EXTENTS)
+        assert row is None or row.startswith(b'"time":%d,"contentType":"text/plain","content":"10 %d"' % (time, time))
+
+
+def test_a_resource_without_blocks_has_none_and_shows_none_of_its_neighbours(database: Watched) -> None:
+    blocks = Blocks(database)
+    for name in ("0", "101", "12"):
+        prefix = keys.entry_prefix(Resource("OP1", ResourceType.SUBSCRIBER, name))
+        assert (blocks.at(prefix, MAX_TIME), blocks.after(prefix, 0), blocks.row(prefix, 0)) == (None, None, None)
+        for descending in (True, False):
+            assert list(blocks.within(prefix, 0, MAX_TIME, descending=descending)) == []
+
+
+def test_a_block_is_read_once_and_only_when_it_is_asked_for(database: Watched) -> None:
+    blocks = Blocks(database)
+    found = blocks.within(PREFIX, 0, MAX_TIME, descending=False)
+    for _ in range(3):
+        next(found)
+    assert database.read == [0, 1, 3]
+    for _ in range(2):
+        list(blocks.within(PREFIX, 0, 20, descending=True))
+    assert database.read == [0, 1, 3, 8]
+
+
+def test_more_blocks_than_are_asked_for_at_once_are_all_found(database: Watched) -> None:
+    assert len(EXTENTS) > 3 * AT_ONCE
+    assert len(list(Blocks(database).within(PREFIX, 0, MAX_TIME, descending=True))) == len(EXTENTS)
+
+
+def test_as_many_blocks_are_kept_as_their_bytes_allow_and_those_used_last(database: Watched) -> None:
+    size = next(Blocks(database).within(PREFIX, 30, 30, descending=True)).size + OVERHEAD
+    blocks = Blocks(database, kept=5 * size + size // 2)
+    times = list(range(30, 130, 10))
+    for time in times:
+        blocks.row(PREFIX, 30)
+        blocks.row(PREFIX, time)
+        assert blocks._size == sum(block.size + OVERHEAD for block in blocks._blocks.values())
+        assert blocks._size <= 5.5 * size
+    database.read.clear()
+    for time in (30, *times[-4:]):
+        blocks.row(PREFIX, time)
+    assert database.read == []
+    blocks.row(PREFIX, times[-5])
+    assert database.read == [times[-5]]
+
+
+def test_a_block_larger_than_all_that_may_be_kept_is_read_all_the_same(database: Watched) -> None:
+    blocks = Blocks(database, kept=1)
+    for _ in range(2):
+        assert blocks.row(PREFIX, 30) is not None
+        assert blocks.row(PREFIX, 40) is not None
+        assert len(blocks._blocks) == 1
+
+
+def test_a_block_that_is_gone_or_another_one_is_not_shown_from_memory(database: Watched) -> None:
+    blocks = Blocks(database)
+    assert blocks.row(PREFIX, 35) is not None
+    database._rdict[keys.block_prefix(PREFIX) + keys.pack_time(30)] = packed(METER, {30, 34})
+    blocks.dropped(PREFIX, 30)
+    assert blocks.row(PREFIX, 35) is None
+    assert blocks.row(PREFIX, 34) is not None
+    blocks.dropped(PREFIX, 30)
+    blocks.dropped(PREFIX, 30)
+    blocks.dropped(PREFIX, 31)
+    assert blocks._size == sum(block.size + OVERHEAD for block in blocks._blocks.values())
+
+
+def test_a_block_that_is_damaged_is_told_by_whoever_asks_for_it(database: Watched) -> None:
+    database._rdict[keys.block_prefix(PREFIX) + keys.pack_time(30)] = b"1"
+    database._rdict[keys.block_prefix(PREFIX) + keys.pack_time(40)] = packed(METER, {40, 45})[:-1]
+    blocks = Blocks(database)
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match="a block has no head"):
+            blocks.row(PREFIX, 30)
+        with pytest.raises(StoreFailed, match="a block cannot be unpacked"):
+            blocks.row(PREFIX, 40)
+    assert blocks.row(PREFIX, 50) is not None
