@@ -15,6 +15,7 @@ boundaries between objects are found without parsing.
 
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
@@ -51,6 +52,7 @@ class Block:
         self.oldest = oldest
         self._packed = packed
         self._found = {0: 0, self.count: self.size + 1}
+        self._is_searched = False
 
     @cached_property
     def text(self) -> bytes:
@@ -112,6 +114,10 @@ class Block:
         """The place of the newest row that is no newer than `time`; behind all others if there is none."""
         if time >= self.newest:
             return 0
+        if self._is_searched:
+            # Asked again, it is worth while to know where every row begins.
+            return bisect_left(self._starts, -time, hi=self.count, key=self._age_at)
+        self._is_searched = True
         start = self._search(time)
         is_there = start < self.size
         place = self.text.count(self._between, 0, start + len(self.members)) if is_there else self.count
@@ -121,7 +127,7 @@ class Block:
     def _search(self, time: int) -> int:
         """Where that row begins, behind the text if there is none.
 
-        It halves the text: to find where every row begins would take three times as long.
+        It halves the text: to find where every row begins would take five times as long.
         """
         text, between = self.text, self._between
         low, high = 0, len(text)
@@ -136,6 +142,9 @@ class Block:
             if text.find(between, low, middle + len(between) - 1) < 0:
                 break
         return start
+
+    def _age_at(self, start: int) -> int:
+        return -self._time_at(start)
 
     def _time_at(self, start: int) -> int:
         begin = start + len(self.members) + len(_TIME)

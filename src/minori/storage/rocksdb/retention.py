@@ -125,4 +125,6 @@ class RocksDBEntryRetention(EntryRetention):
         batch.delete(space + keys.pack_time(block.oldest))
         self._blocks.dropped(tail.prefix, block.oldest)
         if left:
-            batch.put(space + keys.pack_time(row_time(left[-1])), pack_block(members(resource), left))
+            oldest = row_time(left[-1])
+            batch.put(space + keys.pack_time(oldest), pack_block(members(resource), left))
+            self._blocks.added(tail.prefix, oldest)

@@ -9,8 +9,8 @@ with rests three times as long as the work.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import takewhile
 from time import perf_counter
 from typing import Final
 
@@ -170,14 +170,16 @@ class Sealer:
             self._blocks.dropped(tail.prefix, block.oldest)
         front = members(resource)
         for part in self._parts(entries):
-            batch.put(space + keys.pack_time(row_time(part[0])), pack_block(front, part[::-1]))
+            oldest = row_time(part[0])
+            batch.put(space + keys.pack_time(oldest), pack_block(front, part[::-1]))
+            self._blocks.added(tail.prefix, oldest)
         batch.delete_range(tail.prefix + keys.pack_time(row_time(rows[0])), tail.prefix + keys.pack_time(last + 1))
         if extent.fence:
             batch.delete(keys.fence_before(tail.prefix, extent.fence))
         batch.put(keys.fence_before(tail.prefix, last + 1), keys.FENCE)
         extent.rows_from = extent.fence = last + 1
         if extent.rows != UNCOUNTED:
-            extent.rows = max(0, extent.rows - sum(1 for _ in takewhile(lambda row: row_time(row) <= last, rows)))
+            extent.rows = max(0, extent.rows - bisect_right(rows, last, key=row_time))
         if entries:
             extent.blocks_until = max(extent.blocks_until, row_time(entries[-1]) + 1)
 

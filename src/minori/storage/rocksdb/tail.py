@@ -11,6 +11,9 @@ from minori.storage.rocksdb.counter import Counter
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.metadata import Extent, pack_metadata, unpack_metadata
 
+EXTENTS = 10_000
+"""How many resources are remembered with where their entries are because they were read (our choice)."""
+
 REMEMBERED = 50_000
 """How many resources are remembered by default, about 700 bytes each; others are read from disk when written."""
 
@@ -91,6 +94,7 @@ class Tails:
         self._database = database
         self._remembered = remembered
         self._tails: OrderedDict[Resource, Tail] = OrderedDict()
+        self._extents: dict[Resource, Extent] = {}
 
     def find(self, resource: Resource) -> Tail | None:
         """The tail of a resource, read back if it is not remembered; `None` for one that was never written to."""
@@ -102,12 +106,19 @@ class Tails:
         return tail
 
     def extent(self, resource: Resource) -> Extent | None:
-        """Where the resource's entries are; `None` for one that was never written to. Nothing is remembered for it."""
+        """Where the resource's entries are; `None` for one that was never written to. Who changes it has its tail."""
         tail = self._tails.get(resource)
         if tail is not None:
             return tail.extent
-        kept = self._database.get(keys.metadata_key(resource))
-        return None if kept is None else unpack_metadata(kept)[2]
+        extent = self._extents.get(resource)
+        if extent is None:
+            kept = self._database.get(keys.metadata_key(resource))
+            if kept is None:
+                return None
+            if len(self._extents) >= EXTENTS:
+                self._extents.clear()
+            extent = self._extents[resource] = unpack_metadata(kept)[2]
+        return extent
 
     def names(self, metadata_key: bytes) -> tuple[str, ...]:
         """The attribute names of the resource with this metadata key, as they are stored."""
@@ -116,6 +127,7 @@ class Tails:
     def clear(self) -> None:
         """Forget all of them: what they say may not have been written."""
         self._tails.clear()
+        self._extents.clear()
 
     def get(self, resource: Resource) -> Tail | None:
         """What is remembered of the resource."""
@@ -126,6 +138,7 @@ class Tails:
 
     def remember(self, resource: Resource, tail: Tail) -> None:
         """Remember the resource, and forget the one unused for the longest time if there are too many."""
+        self._extents.pop(resource, None)
         self._tails[resource] = tail
         if len(self._tails) > self._remembered:
             self._tails.popitem(last=False)
