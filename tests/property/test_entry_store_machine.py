@@ -121,7 +121,7 @@ class EntryStores(RuleBasedStateMachine):
         recent = Recent(kept=8 * RUN_OVERHEAD, largest_run=RUN_OVERHEAD + 600)
         loop = asyncio.get_running_loop()
         commit = GroupCommit(database, options, loop, recent.written)
-        tails, blocks = Tails(database, LARGEST_CALL), Blocks(database, kept=4000)
+        tails, blocks = Tails(database, LARGEST_CALL), Blocks(database, kept=4000, longest=3)
         self.sealer = Sealer(database, blocks, tails, commit, loop, plan)
         return RocksDBEntryStore(database, commit, tails, recent, blocks, self.sealer)
 

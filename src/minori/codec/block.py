@@ -73,6 +73,8 @@ class Block:
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """The places of the rows from `first` to `last` (UNIX ms, both included), as a range's two ends."""
+        if first <= self.oldest and last >= self.newest:
+            return 0, self.count
         begin = self._place(last)
         end = self.count if first <= self.oldest else self._place(first - 1)
         return begin, max(begin, end)

@@ -11,7 +11,7 @@ from minori.errors import StoreFailed
 from minori.model.entry import MAX_TIME, DataEntry
 from minori.model.resource import Resource, ResourceType
 from minori.storage.rocksdb import keys
-from minori.storage.rocksdb.blocks import AT_ONCE, OVERHEAD, Blocks
+from minori.storage.rocksdb.blocks import ASKED, AT_ONCE, OVERHEAD, Blocks
 from minori.storage.rocksdb.database import Database
 
 METER = Resource("OP1", ResourceType.SUBSCRIBER, "10")
@@ -58,13 +58,55 @@ def extents(blocks: Iterator[Block]) -> list[tuple[int, int]]:
 EDGES = sorted({min(max(time + by, 0), MAX_TIME) for extent in EXTENTS for time in extent for by in (-1, 0, 1)})
 
 
-def test_the_blocks_within_a_stretch_are_found_in_either_direction(database: Watched) -> None:
-    blocks = Blocks(database)
+@pytest.mark.parametrize("longest", [len(EXTENTS) - 1, len(EXTENTS)])
+def test_the_blocks_within_a_stretch_are_found_in_either_direction(database: Watched, longest: int) -> None:
+    blocks = Blocks(database, longest=longest)
     for first in EDGES[::3]:
         for last in [edge for edge in EDGES if edge >= first][::4]:
             reached = [(oldest, newest) for oldest, newest in EXTENTS if oldest <= last and newest >= first]
             assert extents(blocks.within(PREFIX, first, last, descending=False)) == reached
             assert extents(blocks.within(PREFIX, first, last, descending=True)) == reached[::-1]
+
+
+def test_where_the_blocks_begin_is_remembered_of_a_resource_that_is_read_again_and_again(database: Watched) -> None:
+    blocks, asked = Blocks(database), 0
+    keys_of = database.keys
+
+    def counted(start: bytes, limit: int, prefix: bytes, *, backwards: bool) -> list[bytes]:
+        nonlocal asked
+        asked += 1
+        return keys_of(start, limit, prefix, backwards=backwards)
+
+    database.keys = counted  # type: ignore[method-assign]  # the real method, with a look at how often it is called
+    for _ in range(ASKED):
+        list(blocks.within(PREFIX, 0, 20, descending=True))
+    before, asked = asked, 0
+    list(blocks.within(PREFIX, 40, 99, descending=True))
+    assert before
+    assert not asked
+
+
+def test_blocks_that_come_and_go_are_seen_where_it_is_remembered_where_they_begin(database: Watched) -> None:
+    blocks, space = Blocks(database), keys.block_prefix(PREFIX)
+    known = [extent for extent in EXTENTS if extent[0] < MAX_TIME]
+    database._rdict.delete(space + keys.pack_time(MAX_TIME))
+    for _ in range(ASKED):
+        assert extents(blocks.within(PREFIX, 0, MAX_TIME, descending=False)) == known
+    for oldest, newest in (500, 509), (600, 609):
+        database._rdict[space + keys.pack_time(oldest)] = packed(METER, {oldest, newest})
+        blocks.added(PREFIX, oldest)
+        known.append((oldest, newest))
+        assert extents(blocks.within(PREFIX, 0, MAX_TIME, descending=False)) == known
+    database._rdict[space + keys.pack_time(25)] = packed(METER, {25, 29})
+    blocks.added(PREFIX, 25)
+    known = sorted([*known, (25, 29)])
+    for _ in range(ASKED):
+        assert extents(blocks.within(PREFIX, 0, MAX_TIME, descending=True)) == known[::-1]
+    database._rdict.delete(space + keys.pack_time(500))
+    blocks.dropped(PREFIX, 500)
+    known.remove((500, 509))
+    for _ in range(ASKED):
+        assert extents(blocks.within(PREFIX, 0, MAX_TIME, descending=True)) == known[::-1]
 
 
 def test_the_block_at_a_time_and_the_one_after_it_are_found(database: Watched) -> None:

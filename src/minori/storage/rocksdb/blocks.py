@@ -25,7 +25,11 @@ AT_ONCE = 12
 LISTED = 1_024
 """Resources of which it is remembered where all their blocks begin (our choice)."""
 
-LONGEST = 2_048
+ASKED = 3
+"""How often a resource is read, with no more others than those between, until that is remembered (our choice): to find
+where all blocks begin takes reading them."""
+
+LONGEST = 512
 """The most blocks of a resource whose beginnings are remembered; of one with more they are read again each time."""
 
 
@@ -35,12 +39,13 @@ class Blocks:
     A block that cannot be read raises `StoreFailed`.
     """
 
-    def __init__(self, database: Database, kept: int = KEPT_BYTES) -> None:
+    def __init__(self, database: Database, kept: int = KEPT_BYTES, longest: int = LONGEST) -> None:
         self._database = database
+        self._longest = longest
         self._kept = kept
         self._blocks: OrderedDict[bytes, Block] = OrderedDict()
         self._size = 0
-        self._lists: OrderedDict[bytes, array[int] | None] = OrderedDict()
+        self._lists: OrderedDict[bytes, array[int] | int] = OrderedDict()
 
     def at(self, prefix: bytes, time: int) -> Block | None:
         """The last block that begins at or before `time`: if any block holds that time, it is this one."""
@@ -64,13 +69,9 @@ class Blocks:
 
         Each is read when it is asked for; nothing may be written meanwhile.
         """
-        if descending:
-            for block in self._from(prefix, first, last, descending=True):
-                if block.newest < first:
-                    return
-                yield block
-            return
-        for block in self._from(prefix, first, last, descending=False):
+        for key in self._keys(prefix, first, last, descending=descending):
+            block = self._block(key)
+            # The first of them in time may end before.
             if block.newest >= first:
                 yield block
 
@@ -84,47 +85,51 @@ class Blocks:
     def added(self, prefix: bytes, oldest: int) -> None:
         """Take note of a block that begins there."""
         listed = self._lists.get(prefix)
-        if listed is not None and len(listed) < LONGEST and (not listed or listed[-1] < oldest):
+        if not isinstance(listed, array):
+            return
+        if len(listed) < self._longest and (not listed or listed[-1] < oldest):
             listed.append(oldest)
         else:
-            self._lists.pop(prefix, None)
+            del self._lists[prefix]
 
-    def _from(self, prefix: bytes, first: int, last: int, *, descending: bool) -> Iterator[Block]:
-        """The blocks that begin from `first` to `last`, and the one before."""
-        start = block_prefix(prefix)
-        listed = self._listed(prefix)
-        if listed is not None:
-            begin, end = max(bisect_right(listed, first) - 1, 0), bisect_right(listed, last)
-            for place in range(end - 1, begin - 1, -1) if descending else range(begin, end):
-                yield self._block(start + pack_time(listed[place]))
-        elif descending:
-            for key in self._keys(start, last, descending=True):
-                yield self._block(key)
-        else:
-            yield from (block for block in (self.at(prefix, first),) if block is not None)
-            for key in self._keys(start, first + 1, descending=False):
-                if unpack_time(key[-TIME_BYTES:]) > last:
-                    return
-                yield self._block(key)
+    def _keys(self, prefix: bytes, first: int, last: int, *, descending: bool) -> Iterator[bytes]:
+        """The keys of the blocks that begin from `first` to `last`, and of the one before."""
+        start, listed = block_prefix(prefix), self._listed(prefix)
+        if listed is None:
+            return self._scanned(start, first, last, descending=descending)
+        begin, end = max(bisect_right(listed, first) - 1, 0), bisect_right(listed, last)
+        places = range(end - 1, begin - 1, -1) if descending else range(begin, end)
+        return (start + pack_time(listed[place]) for place in places)
 
     def _listed(self, prefix: bytes) -> "array[int] | None":
-        """Where the resource's blocks begin, oldest first; `None` if there are too many to be remembered."""
-        if prefix in self._lists:
+        """Where the resource's blocks begin, oldest first; `None` if that is not remembered."""
+        listed = self._lists.get(prefix, 0)
+        if isinstance(listed, array):
             self._lists.move_to_end(prefix)
-            return self._lists[prefix]
-        start = block_prefix(prefix)
-        found = self._database.keys(start, LONGEST + 1, start, backwards=False)
-        listed = array("Q", [unpack_time(key[-TIME_BYTES:]) for key in found]) if len(found) <= LONGEST else None
-        self._lists[prefix] = listed
+            return listed
+        self._lists[prefix] = listed + 1
+        self._lists.move_to_end(prefix)
         if len(self._lists) > LISTED:
             self._lists.popitem(last=False)
-        return listed
+        if listed + 1 != ASKED:
+            return None
+        start = block_prefix(prefix)
+        found = self._database.keys(start, self._longest + 1, start, backwards=False)
+        if len(found) > self._longest:
+            return None
+        begins = self._lists[prefix] = array("Q", [unpack_time(key[-TIME_BYTES:]) for key in found])
+        return begins
 
-    def _keys(self, start: bytes, time: int, *, descending: bool) -> Iterator[bytes]:
-        place = start + pack_time(time)
+    def _scanned(self, start: bytes, first: int, last: int, *, descending: bool) -> Iterator[bytes]:
+        before = self._database.keys(start + pack_time(first), 1, start, backwards=True)
+        lowest = before[0] if before else start
+        place, end = (start + pack_time(last), lowest) if descending else (lowest, start + pack_time(last))
         while True:
             found = self._database.keys(place, AT_ONCE, start, backwards=descending)
-            yield from found
+            for key in found:
+                if key < end if descending else key > end:
+                    return
+                yield key
             if len(found) < AT_ONCE:
                 return
             time = unpack_time(found[-1][-TIME_BYTES:])

@@ -12,7 +12,7 @@ from rocksdict import BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressi
 from minori.errors import DataDirectoryBroken, StoreFailed
 from minori.storage.rocksdb import keys
 
-CACHE_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 48 * 1024 * 1024
 MEMTABLE_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES = 16 * 1024
 FIRST_CHUNK, CHUNK = 16, 128

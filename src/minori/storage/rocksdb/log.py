@@ -10,7 +10,8 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
   newer ones, and all of them are synced; or when RocksDB mends an error of its own, after which a write fails and
   everything ends.
 * What is written beside the batches (`GroupCommit.write_apart`) may be in a log file when the next batch begins a newer
-  one; so the sync of a batch in a newer file syncs the file before it as well. RocksDB reads no file behind a gap.
+  one; so the sync of a batch in a newer file syncs the file before it as well. What RocksDB makes of a newer file
+  behind a gap in an older one is not to be relied on.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """

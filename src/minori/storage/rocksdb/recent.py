@@ -12,7 +12,7 @@ from minori.codec.entry import row_time
 from minori.model.entry import EntryPage
 from minori.storage.rocksdb.keys import TIME_BYTES, unpack_time
 
-KEPT_BYTES = 24 * 1024 * 1024
+KEPT_BYTES = 16 * 1024 * 1024
 """Bytes that are kept in all (our choice)."""
 
 RUN_BYTES = 96 * 1024

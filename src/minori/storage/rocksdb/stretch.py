@@ -11,12 +11,13 @@ from minori.codec.joined import JoinedRows, Part
 class Stretch:
     """Entries in the order of reading, in pieces: rows, or the places of a block from one to before another.
 
-    `size` are the bytes of all pieces, of blocks roughly.
+    `size` are the bytes of all pieces, of blocks roughly; `has_blocks` says whether there has been a part of one.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.size = 0
+        self.has_blocks = False
         self._pieces: list[list[bytes] | tuple[Block, int, int]] = []
 
     def add_rows(self, rows: list[bytes]) -> None:
@@ -29,6 +30,7 @@ class Stretch:
     def add_block(self, block: Block, begin: int, end: int) -> None:
         """Add places of a block behind the others, newest first."""
         if end > begin:
+            self.has_blocks = True
             self._pieces.append((block, begin, end))
             self.count += end - begin
             self.size += block.size * (end - begin) // block.count
@@ -52,11 +54,6 @@ class Stretch:
                 self.count += left
 
     @property
-    def has_blocks(self) -> bool:
-        """Whether anything of it is a part of a block."""
-        return not all(isinstance(piece, list) for piece in self._pieces)
-
-    @property
     def last_time(self) -> int:
         """The time of the last entry; there must be one."""
         piece = self._pieces[-1]
@@ -64,8 +61,8 @@ class Stretch:
 
     def rows(self, front: bytes) -> Sequence[bytes]:
         """All of it. `front` are the members of the resource."""
-        rows = [piece for piece in self._pieces if isinstance(piece, list)]
-        if len(rows) == len(self._pieces):
+        if not self.has_blocks:
+            rows = [piece for piece in self._pieces if isinstance(piece, list)]
             return rows[0] if len(rows) == 1 else list(chain(*rows))
         parts: list[Part] = []
         for piece in self._pieces:

@@ -14,7 +14,7 @@ from minori.storage.rocksdb.metadata import Extent, pack_metadata, unpack_metada
 EXTENTS = 10_000
 """How many resources are remembered with where their entries are because they were read (our choice)."""
 
-REMEMBERED = 50_000
+REMEMBERED = 40_000
 """How many resources are remembered by default, about 700 bytes each; others are read from disk when written."""
 
 
