@@ -92,14 +92,13 @@ class Reading:
     def _merge(self, rows: list[bytes], low: int, high: int) -> None:
         """Add the entries from `low` to `high`: the rows, and what is sealed; no more once it is over."""
         until = min(high, self._extent.blocks_until - 1)
-        found, want, enough = self.found, self._want, self._enough
         for block in self._blocks.within(self._prefix, low, until, descending=self._descending):
             among: list[bytes] = []
             if rows:
                 before, among, rows = self._parted(rows, block)
-                found.add_rows(before)
+                self.found.add_rows(before)
             self._add(block, among, *block.span(low, high))
-            if found.count >= want or found.size >= enough:
+            if self.is_over:
                 # The rows that are left are beyond this block.
                 return
         self.found.add_rows([row for row in rows if is_entry(row)])
