@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= python3.13 python3.12 python3.11 python3 python3.14
 WORKERS ?= 2
+# Seconds after which a test counts as hung and fails, with what each thread was at.
+HUNG ?= 200
 UV ?= uv
 ARGS ?=
 
@@ -28,7 +30,7 @@ serve: $(VENV)/serve.stamp ## run a demo server on this machine, its data in ./m
 	@exec $(BIN)/minori serve --demo --data-dir ./minori-data $(ARGS)
 
 test: $(VENV)/dev.stamp ## run the tests, all but the slow ones
-	$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --timeout $(HUNG) --timeout-method thread $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## run every test; takes a long time
 	$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) --hypothesis-profile=searching --cold $(ARGS)

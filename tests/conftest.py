@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 import warm
@@ -24,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     warm.cold = config.getoption("--cold")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A test that runs a command in its own process sets up logs; the next one would miss what it looks for."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,11 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from minori.observe.logs import configure
-
-
-@pytest.fixture(autouse=True)
-def _unconfigured() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
 
 
 def _fail_with(secret: str) -> None:
