@@ -26,7 +26,9 @@ from minori.storage.base import EntryStore, EntryStoreOptions
 from minori.storage.contract.entry_examination import examined
 from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.entries import MemoryEntryStore
+from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.entries import RocksDBEntryStore, open_entries
+from minori.storage.rocksdb.log import descriptor_of
 from minori.storage.rocksdb.sealing import SEALING, Sealing
 from minori.storage.rocksdb.tail import Tail
 
@@ -35,6 +37,8 @@ RESOURCES = tuple(Resource(ACCOUNT, ResourceType.SUBSCRIBER, name) for name in (
 CATEGORIES = ("c", "cc")
 TIMES = 40
 STEPS = 40
+OLDER = 2000
+"""Records in the log that is written over: more than a story fills."""
 PLANS = (Sealing(rows=1, due=1), Sealing(rows=3, due=4, size=400), Sealing(rows=5, due=9), SEALING)
 
 
@@ -80,17 +84,17 @@ class Interrupted:
     def write(self, batch: WriteBatch) -> None:
         """Write, and keep what a kill right after it leaves, or one that cuts it short."""
         log = max(self._folder.glob("[0-9]*.log"))
-        size = log.stat().st_size
+        held, start = log.read_bytes(), _place(log)
         before = self._states[self._reached]
         changes = not self._seals and not batch.is_empty()
         self._write(batch)
         self._reached += changes
         self.slices += self._seals
         self._crash(*self._states[self._reached])
-        written = log.stat().st_size - size
+        end = start + self._chance.randrange(_place(log) - start)
         cut = self._crash(*before)
-        with (cut / log.name).open("r+b") as file:
-            file.truncate(size + self._chance.randrange(written))
+        # Behind it is what the log held before: nothing, or records of an older one.
+        (cut / log.name).write_bytes(log.read_bytes()[:end] + held[end:])
 
     async def tell(self, *steps: Step) -> None:
         """Tell both stores the steps; all are handed in before the first is written."""
@@ -123,6 +127,31 @@ class Interrupted:
         shutil.copytree(self._folder, folder, dirs_exist_ok=True)
         self._crashes.append(Crash(folder, answers, memory))
         return folder
+
+
+def _place(log: Path) -> int:
+    """How far a log is written."""
+    descriptor = descriptor_of(log)
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_CUR)
+    finally:
+        os.close(descriptor)
+
+
+def write_over(store: RocksDBEntryStore, folder: Path) -> None:
+    """Have the store write its log over one that is full of older records."""
+    key = keys.METADATA + b"\xff"
+    # The first becomes spare as the second is begun, and is written over once that is full.
+    for _ in range(2):
+        batch = WriteBatch(raw_mode=True)
+        for _ in range(OLDER):
+            batch.put(key, os.urandom(50))
+        batch.delete(key)
+        store._commit.write_apart(batch)
+        store._database._rdict.flush()
+    # Or tables would be joined while the folder is copied.
+    store._database._rdict.compact_range(None, None)
+    assert max(folder.glob("[0-9]*.log")).stat().st_size > 50 * OLDER
 
 
 async def told(store: EntryStore) -> Any:
@@ -195,6 +224,7 @@ async def interrupt(folder: Path, chance: Random, rounds: int) -> tuple[int, int
         plan = Sealing(rows=chance.randint(1, 4), due=4 + chance.randint(0, 2), size=600)
         store = await open_entries(f"rocksdb://{at_work}", EntryStoreOptions(Watcher()), plan)
         assert isinstance(store, RocksDBEntryStore)
+        write_over(store, at_work)
         story = await Interrupted.begun(store, memory, at_work, copies, chance)
         for _ in range(STEPS):
             steps = [a_step(chance) for _ in range(chance.choice((1, 1, 1, 2)))]

@@ -37,7 +37,8 @@ class Traced:
 
 
 def _makes_log(call: Call) -> bool:
-    return call.name == "openat" and "O_CREAT" in call.arguments and call.strings[0].endswith(b".log")
+    is_new = call.name == "openat" and "O_CREAT" in call.arguments
+    return (is_new or call.name.startswith("rename")) and call.strings[-1].endswith(b".log")
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_what_was_confirmed_is_there_after_a_power_failure(
     traced: Traced, tmp_path: Path, chance: Random, times: int
 ) -> None:
     assert len(traced.first_in_logs) > 4
+    assert any(call.name.startswith("rename") for call in traced.calls if _makes_log(call)), "no log is written over"
     rotated = {moment for first in chance.sample(traced.first_in_logs, min(2 * times, 5)) for moment in first}
     cuts = sorted(rotated | {moment for moment, _ in chance.sample(traced.confirmed, times)})
     disk = Disk(traced.folder, traced.calls)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import pytest
 
@@ -87,13 +87,13 @@ def holds_or_held(log: Path, marker: str) -> bool:
         return True
 
 
-def unsynced(folder: Path, synced: dict[Path, int]) -> dict[Path, int]:
-    """The sizes of the log files in a folder that have grown since their last sync."""
-    sizes: dict[Path, int] = {}
+def logs_of(folder: Path) -> dict[Path, bytes]:
+    """What the log files in a folder hold."""
+    contents: dict[Path, bytes] = {}
     for log in folder.glob("[0-9]*.log"):
         with suppress(FileNotFoundError):
-            sizes[log] = log.stat().st_size
-    return {log: size for log, size in sizes.items() if size != synced.get(log, 0)}
+            contents[log] = log.read_bytes()
+    return contents
 
 
 async def write_until_refused(store: EntryStore) -> int:
@@ -176,63 +176,150 @@ def numbers(task: SyncTask) -> list[int]:
     return [int(Path(f"/proc/self/fd/{log}").readlink().stem) for log in task.logs]
 
 
-def test_all_logs_that_a_batch_may_have_gone_into_are_synced(tmp_path: Path) -> None:
+class Logs:
+    """Log files as RocksDB writes them: over an older one if there is one, each by one descriptor, until it closes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[int, IO[bytes]] = {}
+
+    def write(self, number: int, data: bytes, over: int | None = None) -> None:
+        if number not in self._open:
+            log = self._path(number)
+            if over is not None:
+                self._path(over).rename(log)
+            self._open[number] = log.open("wb" if over is None else "r+b", buffering=0)
+        self._open[number].write(data)
+
+    def end(self, number: int) -> None:
+        self._open.pop(number).close()
+
+    def remove(self, number: int) -> None:
+        self.end(number)
+        self._path(number).unlink()
+
+    def close(self) -> None:
+        for number in [*self._open]:
+            self.end(number)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:06}.log"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Iterator[Logs]:
+    logs = Logs(tmp_path)
+    yield logs
+    logs.close()
+
+
+def test_all_logs_that_a_batch_may_have_gone_into_are_synced(tmp_path: Path, logs: Logs) -> None:
     """Memory may be written out on another thread between a write and the look at where it went."""
-
-    def write(number: int, text: str) -> None:
-        with (tmp_path / f"{number:06}.log").open("a") as log:
-            log.write(text)
-
-    write(3, "opened")
-    write(4, "")
+    logs.write(3, b"opened")
+    logs.write(4, b"")
     follower = LogFollower(tmp_path)
-    write(4, "a")
+    logs.write(4, b"a")
     task = follower.written()
     assert (numbers(task), task.folder is not None) == ([4], True)
-    write(4, "b")
+    logs.write(4, b"b")
     task = follower.written()
     assert (numbers(task), task.folder) == ([4], None)
-    write(7, "c")
-    write(9, "")
+    logs.write(7, b"c")
+    logs.write(9, b"")
     task = follower.written()
     assert (numbers(task), task.folder is not None) == ([4, 7, 9], True)
-    write(9, "d")
+    logs.write(9, b"d")
     task = follower.written()
     assert (numbers(task), task.folder) == ([9], None)
     # An empty batch.
     assert numbers(follower.written()) == [9]
-    (tmp_path / "000007.log").unlink()
-    (tmp_path / "000009.log").unlink()
-    write(11, "e")
+    logs.remove(7)
+    logs.remove(9)
+    logs.write(11, b"e")
     assert numbers(follower.written())[1:] == [11]
     # What was written beside the batches is no batch; that the next one is in a newer file is seen all the same.
-    write(11, "f")
+    logs.write(11, b"f")
     follower.noted()
-    write(12, "g")
+    logs.write(12, b"g")
     assert numbers(follower.written()) == [11, 12]
     follower.close()
 
 
+def test_a_batch_is_found_in_a_log_that_is_written_over_an_older_one(tmp_path: Path, logs: Logs) -> None:
+    logs.write(3, b"an old log, longer than what comes")
+    logs.write(4, b"a")
+    follower = LogFollower(tmp_path)
+    logs.write(4, b"b")
+    assert numbers(follower.written()) == [4]
+    logs.end(3)
+    logs.write(5, b"c", over=3)
+    task = follower.written()
+    assert (numbers(task), task.folder is not None) == ([4, 5], True)
+    for data in (b"d", b"e"):
+        logs.write(5, data)
+        task = follower.written()
+        assert (numbers(task), task.folder) == ([5], None)
+    logs.write(5, b"f")
+    follower.noted()
+    # The log before it is the next one's file by now.
+    logs.end(4)
+    logs.write(6, b"g", over=4)
+    assert numbers(follower.written()) == [5, 6]
+    follower.close()
+
+
+def test_a_log_that_nobody_writes_any_more_is_synced_and_newer_ones_are_looked_for(tmp_path: Path, logs: Logs) -> None:
+    logs.write(4, b"a")
+    logs.end(4)
+    follower = LogFollower(tmp_path)
+    for _ in range(3):
+        task = follower.written()
+        assert (numbers(task), task.folder is not None) == ([4], True)
+    logs.write(5, b"b")
+    assert numbers(follower.written()) == [4, 5]
+    follower.close()
+
+
+def test_a_descriptor_that_another_thread_gives_to_another_file_meanwhile_is_not_taken(
+    tmp_path: Path, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.write(4, b"a")
+    dup = os.dup
+    with (tmp_path / "another").open("wb") as another:
+        monkeypatch.setattr(os, "dup", lambda _: dup(another.fileno()))
+        follower = LogFollower(tmp_path)
+        monkeypatch.undo()
+        logs.write(4, b"b")
+        assert numbers(follower.written()) == [4]
+        follower.close()
+
+
 def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MEMTABLE_BYTES", 64 * 1024)
-    sizes: dict[Path, int] = {}
+    synced: dict[Path, bytes] = {}
 
     def note(descriptor: int) -> None:
+        log = Path(f"/proc/self/fd/{descriptor}").readlink()
+        content = log.read_bytes()
         fdatasync(descriptor)
-        sizes[Path(f"/proc/self/fd/{descriptor}").readlink()] = os.fstat(descriptor).st_size
+        synced[log] = content
 
     monkeypatch.setattr(os, "fdatasync", note)
 
     async def scenario() -> None:
         unsealed = Sealing(due=1_000_000)
         store = await open_entries(f"rocksdb://{tmp_path}", EntryStoreOptions(Watcher()), unsealed)
+        # What was written as it was made is in a table.
+        synced.update(logs_of(tmp_path))
         for start in range(0, 300, 30):
             await asyncio.gather(*[store.put(arriving(number, "x" * 2000)) for number in range(start, start + 30)])
-            assert unsynced(tmp_path, sizes) == {}
+            # Of a log that was written over an older one, what is left of that is cut off at the end.
+            assert {log for log, held in logs_of(tmp_path).items() if not synced[log].startswith(held)} == set()
         await store.close()
 
     run(scenario())
-    assert len(sizes) > 3
+    assert len(synced) > 3
+    assert "reusing log" in (tmp_path / "LOG").read_text()
 
 
 def test_nothing_is_confirmed_before_its_sync_has_returned(tmp_path: Path, disk: Disk) -> None:

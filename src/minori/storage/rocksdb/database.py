@@ -19,6 +19,10 @@ FIRST_CHUNK, CHUNK = 16, 128
 OPEN_FILES = 512
 INFO_LOG_BYTES = 1024 * 1024
 
+SPARE_LOGS = 1
+"""How many logs whose entries are in tables are kept, to be written over by later ones (our choice, measured): a sync
+takes half the time where the file does not grow. RocksDB can tell an older log's records from a newer one's."""
+
 STEPS_BACK = 5
 """By how much less the system favours RocksDB's own threads (our choice, measured): while they write tables out on a
 busy core, answers would wait a scheduler's turn for them. A quarter of the core is theirs still."""
@@ -145,6 +149,7 @@ def _tuning() -> Options:
     options.set_bottommost_compression_type(DBCompressionType.zstd())
     options.set_max_open_files(OPEN_FILES)
     options.add_compact_on_deletion_collector_factory(REMOVALS_WITHIN, REMOVALS, REMOVALS_SHARE)
+    options.set_recycle_log_file_num(SPARE_LOGS)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(INFO_LOG_BYTES)
     return options

@@ -12,6 +12,9 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
 * What is written beside the batches (`GroupCommit.write_apart`) may be in a log file when the next batch begins a newer
   one; so the sync of a batch in a newer file syncs the file before it as well. What RocksDB makes of a newer file
   behind a gap in an older one is not to be relied on.
+* A log that is in tables by now is written over by a later one (`database.SPARE_LOGS`), which spares each sync the
+  inode: the file has its size and its place on the disk already. So what was written last shows not in the size but in
+  the place of RocksDB's own descriptor, which a duplicate shares.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """
@@ -20,10 +23,13 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from fcntl import F_GETFL, fcntl
 from pathlib import Path
 from queue import SimpleQueue
 
 from msgspec import Struct
+
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class SyncTask(Struct, frozen=True):
@@ -41,13 +47,16 @@ class SyncTask(Struct, frozen=True):
 
 
 class LogFollower:
-    """Knows which log file the last batch went into. Used by the writer alone."""
+    """Knows which log file the last batch went into. Used by the writer alone.
+
+    Where `/proc` does not tell of RocksDB's descriptors, the folder is looked through and synced at every batch.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._is_new = True
-        self._number, self._size = -1, 0
+        self._number, self._end = -1, 0
         self._logs: list[int] = []
         # Opened now, since descriptors may be short by the first write.
         self._follow(max(self._numbers()))
@@ -56,9 +65,9 @@ class LogFollower:
         """What is to be synced after a batch has been written; what was given before has been."""
         self._close(self._logs[:-1])
         del self._logs[:-1]
-        size = os.fstat(self._logs[-1]).st_size
-        if size > self._size:
-            self._size = size
+        end = _place(self._logs[-1])
+        if end > self._end:
+            self._end = end
             task = SyncTask(self._logs, self._folder if self._is_new else None)
         else:
             self._follow(self._number + 1)
@@ -68,7 +77,7 @@ class LogFollower:
 
     def noted(self) -> None:
         """Take in that something was written beside the batches: it is no sign of where the next batch goes."""
-        self._size = max(self._size, os.fstat(self._logs[-1]).st_size)
+        self._end = max(self._end, _place(self._logs[-1]))
 
     def close(self) -> None:
         """Let go of the descriptors."""
@@ -84,11 +93,11 @@ class LogFollower:
         while not opened and (newer := [number for number in self._numbers() if number >= first]):
             for number in sorted(newer):
                 with suppress(FileNotFoundError):
-                    opened[number] = os.open(self._path / f"{number:06}.log", os.O_RDONLY)
+                    opened[number] = descriptor_of(self._path / f"{number:06}.log")
         if opened:
             self._number = max(opened)
             self._logs += opened.values()
-        self._size = os.fstat(self._logs[-1]).st_size
+        self._end = _place(self._logs[-1])
 
     def _numbers(self) -> list[int]:
         numbers = [int(path.stem) for path in self._path.glob("[0-9]*.log")]
@@ -100,6 +109,31 @@ class LogFollower:
     def _close(logs: Sequence[int]) -> None:
         for log in logs:
             os.close(log)
+
+
+def descriptor_of(log: Path) -> int:
+    """A duplicate of the descriptor that a log is written by, or one to read it if nobody writes it any more."""
+    reading = os.open(log, os.O_RDONLY)
+    for name in _DESCRIPTORS.glob("[0-9]*"):
+        # A descriptor may be closed meanwhile, and its number be another file's: what counts is what was duplicated.
+        with suppress(OSError):
+            if _writes(int(name.name), reading):
+                writing = os.dup(int(name.name))
+                if _writes(writing, reading):
+                    os.close(reading)
+                    return writing
+                os.close(writing)
+    return reading
+
+
+def _writes(descriptor: int, log: int) -> bool:
+    is_same = os.path.samestat(os.fstat(descriptor), os.fstat(log))
+    return is_same and fcntl(descriptor, F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+
+
+def _place(log: int) -> int:
+    """How far a log has been written, by a duplicate of the descriptor that writes it; 0 by any other."""
+    return os.lseek(log, 0, os.SEEK_CUR)
 
 
 class SyncThread:
