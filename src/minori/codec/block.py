@@ -129,20 +129,25 @@ class Block:
     def _search(self, time: int) -> int:
         """Where that row begins, behind the text if there is none.
 
-        It halves the text: to find where every row begins would take five times as long.
+        Rows are mostly about as long as each other and as far apart, so it begins where the row would be then, goes on
+        in growing steps, and halves what is between: to find where every row begins would take several times as long.
         """
         text, between = self.text, self._between
         low, high = 0, len(text)
-        start = high + 1
+        start, step = high + 1, len(text) // self.count
+        guess = (self.newest - time) * len(text) // max(self.newest - self.oldest, 1) - step // 2
         while low < high:
-            middle = (low + high) // 2
+            middle = guess if low <= guess < high else (low + high) // 2
             at = text.find(between, middle)
             if at >= 0 and self._time_at(at + 1) > time:
                 low = at + 1
-                continue
-            start, high = (len(text) if at < 0 else at) + 1, middle
-            if text.find(between, low, middle + len(between) - 1) < 0:
-                break
+                guess = low + step
+            else:
+                start, high = (len(text) if at < 0 else at) + 1, middle
+                if text.find(between, low, middle + len(between) - 1) < 0:
+                    break
+                guess = middle - step
+            step *= 2
         return start
 
     def _age_at(self, start: int) -> int:

@@ -30,8 +30,17 @@ class Watched(Database):
         self.read: list[int] = []
 
     def get(self, key: bytes) -> bytes | None:
-        self.read.append(keys.unpack_time(key[-keys.TIME_BYTES :]))
+        self.read.append(_time(key))
         return super().get(key)
+
+    def items(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
+        found = super().items(first, last, limit)
+        self.read += [_time(key) for key, _ in found]
+        return found
+
+
+def _time(key: bytes) -> int:
+    return keys.unpack_time(key[-keys.TIME_BYTES :])
 
 
 def packed(resource: Resource, times: set[int]) -> bytes:
@@ -130,15 +139,80 @@ def test_a_resource_without_blocks_has_none_and_shows_none_of_its_neighbours(dat
             assert list(blocks.within(prefix, 0, MAX_TIME, descending=descending)) == []
 
 
-def test_a_block_is_read_once_and_only_when_it_is_asked_for(database: Watched) -> None:
+OLDEST = [oldest for oldest, _ in EXTENTS]
+
+
+def test_the_first_block_is_read_alone_and_others_together_once_they_are_asked_for(database: Watched) -> None:
+    found = Blocks(database).within(PREFIX, 0, MAX_TIME, descending=False)
+    next(found)
+    assert database.read == OLDEST[:1]
+    next(found)
+    next(found)
+    assert database.read == OLDEST[: 1 + AT_ONCE]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_if_many_rows_are_wanted_no_block_is_read_alone(database: Watched, *, descending: bool) -> None:
+    next(Blocks(database).within(PREFIX, 30, 135, descending=descending, want=1000))
+    assert database.read == [*range(30, 140, 10)]
+
+
+def test_a_block_is_kept_once_it_is_read_again(database: Watched) -> None:
     blocks = Blocks(database)
-    found = blocks.within(PREFIX, 0, MAX_TIME, descending=False)
-    for _ in range(3):
-        next(found)
-    assert database.read == [0, 1, 3]
+    for _ in range(4):
+        blocks.row(PREFIX, 30)
+        list(blocks.within(PREFIX, 50, 65, descending=True, want=1000))
+    assert database.read == [30, 50, 60, 30, 50, 60]
+
+
+def test_what_is_kept_at_either_end_is_not_read_again_with_others(database: Watched) -> None:
+    blocks = Blocks(database)
     for _ in range(2):
-        list(blocks.within(PREFIX, 0, 20, descending=True))
-    assert database.read == [0, 1, 3, 8]
+        blocks.row(PREFIX, 30)
+        blocks.row(PREFIX, 60)
+    database.read.clear()
+    assert extents(blocks.within(PREFIX, 30, 60, descending=True, want=1000)) == [
+        (60, 65),
+        (50, 55),
+        (40, 45),
+        (30, 35),
+    ]
+    assert database.read == [40, 50]
+
+
+def test_blocks_that_are_read_once_drive_none_out(database: Watched) -> None:
+    size = next(Blocks(database).within(PREFIX, 30, 30, descending=True)).size + OVERHEAD
+    blocks = Blocks(database, kept=size + size // 2)
+    for _ in range(2):
+        blocks.row(PREFIX, 30)
+    list(blocks.within(PREFIX, 0, MAX_TIME, descending=True))
+    database.read.clear()
+    blocks.row(PREFIX, 30)
+    assert database.read == []
+
+
+def test_a_block_that_is_driven_out_by_others_of_its_own_stretch_is_found_all_the_same(database: Watched) -> None:
+    size = next(Blocks(database).within(PREFIX, 30, 30, descending=True)).size + OVERHEAD
+    blocks = Blocks(database, kept=2 * size + size // 2)
+    for time in (50, 50, 60, 60, 30, 40):
+        blocks.row(PREFIX, time)
+    assert extents(blocks.within(PREFIX, 30, 60, descending=False, want=1000)) == [
+        (30, 35),
+        (40, 45),
+        (50, 55),
+        (60, 65),
+    ]
+
+
+def test_it_is_not_remembered_for_ever_that_a_block_was_read(
+    database: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minori.storage.rocksdb.blocks.SEEN", 2)
+    blocks = Blocks(database)
+    for time in (30, 40, 50, 30, 50):
+        blocks.row(PREFIX, time)
+    assert [_time(key) for key in blocks._blocks] == [50]
+    assert [_time(key) for key in blocks._seen] == [30]
 
 
 def test_more_blocks_than_are_asked_for_at_once_are_all_found(database: Watched) -> None:
@@ -151,8 +225,9 @@ def test_as_many_blocks_are_kept_as_their_bytes_allow_and_those_used_last(databa
     blocks = Blocks(database, kept=5 * size + size // 2)
     times = list(range(30, 130, 10))
     for time in times:
-        blocks.row(PREFIX, 30)
-        blocks.row(PREFIX, time)
+        for _ in range(2):
+            blocks.row(PREFIX, 30)
+            blocks.row(PREFIX, time)
         assert blocks._size == sum(block.size + OVERHEAD for block in blocks._blocks.values())
         assert blocks._size <= 5.5 * size
     database.read.clear()
@@ -166,8 +241,8 @@ def test_as_many_blocks_are_kept_as_their_bytes_allow_and_those_used_last(databa
 def test_a_block_larger_than_all_that_may_be_kept_is_read_all_the_same(database: Watched) -> None:
     blocks = Blocks(database, kept=1)
     for _ in range(2):
-        assert blocks.row(PREFIX, 30) is not None
-        assert blocks.row(PREFIX, 40) is not None
+        for time in (30, 30, 40, 40):
+            assert blocks.row(PREFIX, time) is not None
         assert len(blocks._blocks) == 1
 
 

@@ -299,10 +299,11 @@ def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypat
     synced: dict[Path, bytes] = {}
 
     def note(descriptor: int) -> None:
-        log = Path(f"/proc/self/fd/{descriptor}").readlink()
-        content = log.read_bytes()
+        # It may be gone meanwhile, or have the name of a newer one.
+        log = Path(f"/proc/self/fd/{descriptor}")
+        name, content = log.readlink(), log.read_bytes()
         fdatasync(descriptor)
-        synced[log] = content
+        synced[name] = content
 
     monkeypatch.setattr(os, "fdatasync", note)
 

@@ -268,6 +268,46 @@ def test_when_old_entries_cannot_be_removed_they_are_still_shown_and_it_is_told_
     tell(tmp_path, story, SEALING, watcher)
 
 
+def stumble(*_: object) -> None:
+    raise KeyError("a fault of our own")
+
+
+def test_a_fault_in_a_slice_ends_the_store_at_once_and_hides_nothing(tmp_path: Path) -> None:
+    watcher = Watcher()
+
+    async def story(store: RocksDBEntryStore) -> None:
+        await fill(store, range(5))
+        store._sealer._seal_rows = stumble  # type: ignore[assignment, method-assign]  # a fault is put in from inside
+        with pytest.raises(StoreFailed):
+            await asyncio.wait_for(store.put(*[dated(time) for time in range(5, 20)]), 10)
+        with pytest.raises(StoreFailed):
+            _ = store.put(dated(20))
+        assert "a fault of our own" in watcher.reasons[0]
+        assert await times(store) == list(range(20))
+
+    tell(tmp_path, story, Sealing(rows=4, due=6), watcher)
+    assert len(watcher.reasons) == 1
+
+
+def test_a_fault_in_a_removal_ends_the_store_at_once_and_hides_nothing(tmp_path: Path) -> None:
+    watcher = Watcher()
+
+    async def story(store: RocksDBEntryStore) -> None:
+        await fill(store, range(20))
+        store.retention._remove = stumble  # type: ignore[assignment, method-assign]  # a fault is put in from inside
+        first = store.put(dated(20))
+        forgetting = [store.retention.forget(METER, before, 10) for before in (9, 10)]
+        await asyncio.sleep(0)
+        waiting = asyncio.gather(first, store.put(dated(21)), *forgetting, return_exceptions=True)
+        results = await asyncio.wait_for(waiting, 10)
+        assert [type(result) for result in results[1:]] == [StoreFailed] * 3
+        assert "a fault of our own" in watcher.reasons[0]
+        assert await times(store) == list(range(22))
+
+    tell(tmp_path, story, SEALING, watcher)
+    assert len(watcher.reasons) == 1
+
+
 def test_what_is_confirmed_has_been_synced_with_all_that_was_written_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,10 +318,10 @@ def test_what_is_confirmed_has_been_synced_with_all_that_was_written_before_it(
 
     def note(descriptor: int) -> None:
         # What is written while it is synced does not count.
-        log = Path(f"/proc/self/fd/{descriptor}").readlink()
-        content = log.read_bytes()
+        log = Path(f"/proc/self/fd/{descriptor}")
+        name, content = log.readlink().name, log.read_bytes()
         fdatasync(descriptor)
-        synced[log.name] = content
+        synced[name] = content
 
     monkeypatch.setattr(os, "fdatasync", note)
     folder, chance = tmp_path / "entries", Random(5)  # noqa: S311 - sizes, no secrets

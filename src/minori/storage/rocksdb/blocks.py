@@ -7,7 +7,8 @@ changes blocks writes the change himself, at a moment when nothing waits to be w
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from minori.codec.block import Block
 from minori.storage.rocksdb.database import Database
@@ -19,8 +20,15 @@ KEPT_BYTES = 48 * 1024 * 1024
 OVERHEAD = 1024
 """Bytes that a block is counted with besides its text."""
 
+SEEN = 4_096
+"""Blocks of which it is remembered that they were read. One is kept when it is read again while this is remembered (our
+choice): ranges that are read once drive nothing out, and are unpacked into memory that is still at hand."""
+
 AT_ONCE = 12
-"""Keys of blocks that are read at once: those of a page of 1,000, and of most others (our choice)."""
+"""Blocks that are read at once: those of a page of 1,000, and of most others (our choice)."""
+
+FEW = 100
+"""Rows for which the first block alone is read first: it is often enough (our choice)."""
 
 LISTED = 1_024
 """Resources of which it is remembered where all their blocks begin (our choice)."""
@@ -45,6 +53,7 @@ class Blocks:
         self._kept = kept
         self._blocks: OrderedDict[bytes, Block] = OrderedDict()
         self._size = 0
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._lists: OrderedDict[bytes, array[int] | int] = OrderedDict()
 
     def at(self, prefix: bytes, time: int) -> Block | None:
@@ -64,16 +73,22 @@ class Blocks:
         found = self._database.keys(start + pack_time(time + 1), 1, start, backwards=False)
         return self._block(found[0]) if found else None
 
-    def within(self, prefix: bytes, first: int, last: int, *, descending: bool) -> Iterator[Block]:
+    def within(self, prefix: bytes, first: int, last: int, *, descending: bool, want: int = 1) -> Iterator[Block]:
         """The blocks that reach into the times from `first` to `last`, in this order or against it.
 
-        Each is read when it is asked for; nothing may be written meanwhile.
+        They are read as they are asked for, several at once if many rows are wanted; nothing may be written meanwhile.
         """
-        for key in self._keys(prefix, first, last, descending=descending):
-            block = self._block(key)
-            # The first of them in time may end before.
-            if block.newest >= first:
-                yield block
+        keys = self._keys(prefix, first, last, descending=descending)
+        chunk = list(islice(keys, AT_ONCE if want > FEW else 1))
+        while chunk:
+            kept = [self._known(key) for key in chunk]
+            packed = self._packed(chunk, kept) if None in kept else {}
+            for key, known in zip(chunk, kept, strict=True):
+                block = known or self._unpacked(key, packed.get(key))
+                # The first of them in time may end before.
+                if block.newest >= first:
+                    yield block
+            chunk = list(islice(keys, AT_ONCE))
 
     def dropped(self, prefix: bytes, oldest: int) -> None:
         """Take note that the block which begins there is gone, or another one."""
@@ -137,13 +152,34 @@ class Blocks:
                 return
             place = start + pack_time(time - 1 if descending else time + 1)
 
-    def _block(self, key: bytes) -> Block:
+    def _packed(self, keys: list[bytes], kept: Sequence[Block | None]) -> dict[bytes, bytes]:
+        """What is not kept of these keys, between which there are no others, read at once."""
+        missing = [key for key, block in zip(keys, kept, strict=True) if block is None]
+        low, high = sorted((missing[0], missing[-1]))
+        return dict(self._database.items(low, high, len(keys)))
+
+    def _known(self, key: bytes) -> Block | None:
         block = self._blocks.get(key)
         if block is not None:
             self._blocks.move_to_end(key)
-            return block
-        block = self._blocks[key] = Block(unpack_time(key[-TIME_BYTES:]), self._database.get(key) or b"")
+        return block
+
+    def _block(self, key: bytes) -> Block:
+        return self._known(key) or self._unpacked(key, self._database.get(key))
+
+    def _unpacked(self, key: bytes, packed: bytes | None) -> Block:
+        block = Block(unpack_time(key[-TIME_BYTES:]), packed or b"")
+        if key in self._seen:
+            del self._seen[key]
+            self._keep(key, block)
+        else:
+            self._seen[key] = None
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
+        return block
+
+    def _keep(self, key: bytes, block: Block) -> None:
+        self._blocks[key] = block
         self._size += block.size + OVERHEAD
         while self._size > self._kept and len(self._blocks) > 1:
             self._size -= self._blocks.popitem(last=False)[1].size + OVERHEAD
-        return block

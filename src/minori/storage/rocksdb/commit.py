@@ -88,7 +88,7 @@ class GroupCommit:
     def broken_off(self, begun: int, error: Exception) -> None:
         """End it if a caller who began there has made changes and cannot make the rest: a part is never written."""
         if self._batch.len() > begun:
-            self._fail("read", error.__cause__ or error)
+            self.fail("read", error.__cause__ or error)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key with the next commit."""
@@ -128,7 +128,7 @@ class GroupCommit:
             self._database.write(batch)
             self._follower.noted()
         except Exception as error:
-            self._fail("written", error)
+            self.fail("written", error)
             raise StoreFailed(str(error)) from error
 
     def apart(self, change: Change[T]) -> "Future[T]":
@@ -163,9 +163,10 @@ class GroupCommit:
             self._loop.call_soon(self._commit)
 
     def _make(self, future: Future[T], change: Change[T]) -> None:
+        if self._failure is not None:
+            future.set_exception(_again(self._failure))
+            return
         try:
-            if self._failure is not None:
-                raise _again(self._failure)
             batch, result = change()
             if batch.is_empty():
                 if not future.done():
@@ -175,6 +176,9 @@ class GroupCommit:
         except StoreFailed as error:
             if not future.done():
                 future.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - a half-made change must not stand, nor hold up those who wait
+            self._apart.append((future, change))
+            self.fail("changed", error)
         else:
             self._waiting.append((future, result))
             self._waiting_writes += 1
@@ -201,7 +205,7 @@ class GroupCommit:
             self._written(changes)
             task = self._follower.written()
         except Exception as error:  # noqa: BLE001 - rocksdict raises plain Exception
-            self._fail("written", error)
+            self.fail("written", error)
         else:
             self._thread.submit(task)
             apart, self._apart = self._apart, []
@@ -217,7 +221,7 @@ class GroupCommit:
         if self._failure is not None:
             return
         if error is not None:
-            self._fail("synced", error)
+            self.fail("synced", error)
             return
         done, writes = self._syncing, self._syncing_writes
         self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
@@ -229,7 +233,8 @@ class GroupCommit:
                 future.set_result(result)
         self._tell_idle()
 
-    def _fail(self, what: str, error: BaseException) -> None:
+    def fail(self, what: str, error: BaseException) -> None:
+        """End it: everything that waits fails, and so does all that comes; `what` could not be done with the store."""
         self._failure = StoreFailed(
             f"The entry store could not be {what} ({error}); nothing is stored until the disk is mended"
             " and the server restarted"

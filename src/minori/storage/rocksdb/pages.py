@@ -92,7 +92,8 @@ class Reading:
     def _merge(self, rows: list[bytes], low: int, high: int) -> None:
         """Add the entries from `low` to `high`: the rows, and what is sealed; no more once it is over."""
         until = min(high, self._extent.blocks_until - 1)
-        for block in self._blocks.within(self._prefix, low, until, descending=self._descending):
+        want = self._want - self.found.count
+        for block in self._blocks.within(self._prefix, low, until, descending=self._descending, want=want):
             among: list[bytes] = []
             if rows:
                 before, among, rows = self._parted(rows, block)
