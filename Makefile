@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHONS ?= python3.13 python3.12 python3.11 python3 python3.14
 WORKERS ?= 2
-# Seconds after which a test counts as hung and fails, with what each thread was at.
+# Seconds after which a test counts as hung, and its worker is ended: what hangs may hang again as it is put away.
 HUNG ?= 200
 UV ?= uv
 ARGS ?=

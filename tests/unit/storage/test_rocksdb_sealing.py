@@ -268,11 +268,13 @@ def test_when_old_entries_cannot_be_removed_they_are_still_shown_and_it_is_told_
     tell(tmp_path, story, SEALING, watcher)
 
 
-def stumble(*_: object) -> None:
+def stumble(*_: object) -> Any:
     raise KeyError("a fault of our own")
 
 
-def test_a_fault_in_a_slice_ends_the_store_at_once_and_hides_nothing(tmp_path: Path) -> None:
+def test_a_fault_in_a_slice_ends_the_store_at_once_and_hides_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     watcher = Watcher()
 
     async def story(store: RocksDBEntryStore) -> None:
@@ -287,6 +289,7 @@ def test_a_fault_in_a_slice_ends_the_store_at_once_and_hides_nothing(tmp_path: P
 
     tell(tmp_path, story, Sealing(rows=4, due=6), watcher)
     assert len(watcher.reasons) == 1
+    assert "in stumble" in caplog.text, "the log does not say where"
 
 
 def test_a_fault_in_a_removal_ends_the_store_at_once_and_hides_nothing(tmp_path: Path) -> None:
@@ -306,6 +309,18 @@ def test_a_fault_in_a_removal_ends_the_store_at_once_and_hides_nothing(tmp_path:
 
     tell(tmp_path, story, SEALING, watcher)
     assert len(watcher.reasons) == 1
+
+
+def test_a_cancelled_change_behind_a_fault_holds_up_nobody(tmp_path: Path) -> None:
+    async def story(store: RocksDBEntryStore) -> None:
+        first = store.put(dated(20))
+        changes = [store._commit.apart(stumble) for _ in range(3)]
+        changes[1].cancel()
+        results = await asyncio.wait_for(asyncio.gather(first, *changes, return_exceptions=True), 10)
+        failed = StoreFailed
+        assert [type(result) for result in results] == [failed, failed, asyncio.CancelledError, failed]
+
+    tell(tmp_path, story, SEALING)
 
 
 def test_what_is_confirmed_has_been_synced_with_all_that_was_written_before_it(

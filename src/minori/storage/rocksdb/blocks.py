@@ -84,7 +84,7 @@ class Blocks:
             kept = [self._known(key) for key in chunk]
             packed = self._packed(chunk, kept) if None in kept else {}
             for key, known in zip(chunk, kept, strict=True):
-                block = known or self._unpacked(key, packed.get(key))
+                block = known or self._unpacked(key, packed.get(key, b""))
                 # The first of them in time may end before.
                 if block.newest >= first:
                     yield block
@@ -155,6 +155,9 @@ class Blocks:
     def _packed(self, keys: list[bytes], kept: Sequence[Block | None]) -> dict[bytes, bytes]:
         """What is not kept of these keys, between which there are no others, read at once."""
         missing = [key for key, block in zip(keys, kept, strict=True) if block is None]
+        if len(missing) == 1:
+            # To begin a scan takes several times as long.
+            return {missing[0]: self._database.get(missing[0]) or b""}
         low, high = sorted((missing[0], missing[-1]))
         return dict(self._database.items(low, high, len(keys)))
 
@@ -165,10 +168,10 @@ class Blocks:
         return block
 
     def _block(self, key: bytes) -> Block:
-        return self._known(key) or self._unpacked(key, self._database.get(key))
+        return self._known(key) or self._unpacked(key, self._database.get(key) or b"")
 
-    def _unpacked(self, key: bytes, packed: bytes | None) -> Block:
-        block = Block(unpack_time(key[-TIME_BYTES:]), packed or b"")
+    def _unpacked(self, key: bytes, packed: bytes) -> Block:
+        block = Block(unpack_time(key[-TIME_BYTES:]), packed)
         if key in self._seen:
             del self._seen[key]
             self._keep(key, block)

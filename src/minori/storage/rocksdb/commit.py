@@ -88,7 +88,7 @@ class GroupCommit:
     def broken_off(self, begun: int, error: Exception) -> None:
         """End it if a caller who began there has made changes and cannot make the rest: a part is never written."""
         if self._batch.len() > begun:
-            self.fail("read", error.__cause__ or error)
+            self._fail("read", error.__cause__ or error)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key with the next commit."""
@@ -128,7 +128,7 @@ class GroupCommit:
             self._database.write(batch)
             self._follower.noted()
         except Exception as error:
-            self.fail("written", error)
+            self._fail("written", error)
             raise StoreFailed(str(error)) from error
 
     def apart(self, change: Change[T]) -> "Future[T]":
@@ -143,6 +143,11 @@ class GroupCommit:
             self._apart.append((future, change))
         self._schedule()
         return future
+
+    def fault(self, what: str, error: Exception) -> None:
+        """End it over an error that nobody foresaw: what was half done in memory must not stand. The log says where."""
+        self._loop.call_exception_handler({"message": f"A fault: the entry store was not {what}", "exception": error})
+        self._fail(what, error)
 
     def status(self) -> StoreStatus:
         """How much waits, and the failure if there was one."""
@@ -164,7 +169,8 @@ class GroupCommit:
 
     def _make(self, future: Future[T], change: Change[T]) -> None:
         if self._failure is not None:
-            future.set_exception(_again(self._failure))
+            if not future.done():
+                future.set_exception(_again(self._failure))
             return
         try:
             batch, result = change()
@@ -176,9 +182,9 @@ class GroupCommit:
         except StoreFailed as error:
             if not future.done():
                 future.set_exception(error)
-        except Exception as error:  # noqa: BLE001 - a half-made change must not stand, nor hold up those who wait
+        except Exception as error:  # noqa: BLE001 - it must not hold up those who wait
             self._apart.append((future, change))
-            self.fail("changed", error)
+            self.fault("changed", error)
         else:
             self._waiting.append((future, result))
             self._waiting_writes += 1
@@ -205,7 +211,7 @@ class GroupCommit:
             self._written(changes)
             task = self._follower.written()
         except Exception as error:  # noqa: BLE001 - rocksdict raises plain Exception
-            self.fail("written", error)
+            self._fail("written", error)
         else:
             self._thread.submit(task)
             apart, self._apart = self._apart, []
@@ -221,7 +227,7 @@ class GroupCommit:
         if self._failure is not None:
             return
         if error is not None:
-            self.fail("synced", error)
+            self._fail("synced", error)
             return
         done, writes = self._syncing, self._syncing_writes
         self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
@@ -233,8 +239,7 @@ class GroupCommit:
                 future.set_result(result)
         self._tell_idle()
 
-    def fail(self, what: str, error: BaseException) -> None:
-        """End it: everything that waits fails, and so does all that comes; `what` could not be done with the store."""
+    def _fail(self, what: str, error: BaseException) -> None:
         self._failure = StoreFailed(
             f"The entry store could not be {what} ({error}); nothing is stored until the disk is mended"
             " and the server restarted"

@@ -114,11 +114,11 @@ class LogFollower:
 def descriptor_of(log: Path) -> int:
     """A duplicate of the descriptor that a log is written by, or one to read it if nobody writes it any more."""
     reading = os.open(log, os.O_RDONLY)
-    for name in _DESCRIPTORS.glob("[0-9]*"):
+    for number in [int(entry.name) for entry in _DESCRIPTORS.glob("[0-9]*")]:
         # A descriptor may be closed meanwhile, and its number be another file's: what counts is what was duplicated.
         with suppress(OSError):
-            if _writes(int(name.name), reading):
-                writing = os.dup(int(name.name))
+            if _writes(number, reading):
+                writing = os.dup(number)
                 if _writes(writing, reading):
                     os.close(reading)
                     return writing

@@ -140,8 +140,8 @@ class Sealer:
             except StoreFailed:
                 # What cannot be read stays as it is: whoever asks for it is told, and `minori doctor` tells it too.
                 return
-            except Exception as error:  # noqa: BLE001 - a half-made slice must not stand, nor hold up those who wait
-                self._commit.fail("sealed", error)
+            except Exception as error:  # noqa: BLE001 - it must not hold up those who wait
+                self._commit.fault("sealed", error)
                 return
 
     def _seal(self, resource: Resource, tail: Tail) -> None:
