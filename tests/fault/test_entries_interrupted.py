@@ -39,7 +39,13 @@ TIMES = 40
 STEPS = 40
 OLDER = 2000
 """Records in the log that is written over: more than a story fills."""
-PLANS = (Sealing(rows=1, due=1), Sealing(rows=3, due=4, size=400), Sealing(rows=5, due=9), SEALING)
+PLANS = (
+    Sealing(rows=1, due=1),
+    Sealing(rows=3, due=4, size=400),
+    Sealing(rows=5, due=9),
+    Sealing(rows=2, due=3, gathered=8),
+    SEALING,
+)
 
 
 class Step(Struct, frozen=True):
@@ -76,10 +82,11 @@ class Interrupted:
         store._database.write = self.write  # type: ignore[method-assign]  # see above
         store._sealer._seal = self.seal  # type: ignore[method-assign]  # see above
 
-    def seal(self, resource: Resource, tail: Tail) -> None:
+    def seal(self, resource: Resource, tail: Tail) -> int:
         self._seals = True
-        self._seal(resource, tail)
+        blocks = self._seal(resource, tail)
         self._seals = False
+        return blocks
 
     def write(self, batch: WriteBatch) -> None:
         """Write, and keep what a kill right after it leaves, or one that cuts it short."""
@@ -221,7 +228,9 @@ async def interrupt(folder: Path, chance: Random, rounds: int) -> tuple[int, int
     memory = MemoryEntryStore()
     crashes = slices = 0
     for _ in range(rounds):
-        plan = Sealing(rows=chance.randint(1, 4), due=4 + chance.randint(0, 2), size=600)
+        plan = Sealing(
+            rows=chance.randint(1, 4), due=4 + chance.randint(0, 2), size=600, gathered=chance.choice((0, 9))
+        )
         store = await open_entries(f"rocksdb://{at_work}", EntryStoreOptions(Watcher()), plan)
         assert isinstance(store, RocksDBEntryStore)
         write_over(store, at_work)

@@ -60,7 +60,12 @@ OPERATORS = ("OP1", "OP10")
 TYPES = (ResourceType.DEVICE, ResourceType.SUBSCRIBER)
 IDS = ("a", "a\x01", "ab", "é")
 CATEGORIES = ("c", "cc")
-PLANS = (Sealing(rows=2, due=3, size=200), Sealing(rows=4, due=5, size=300), Sealing(rows=5, due=9, size=2000))
+PLANS = (
+    Sealing(rows=2, due=3, size=200),
+    Sealing(rows=2, due=4, size=300, gathered=8),
+    Sealing(rows=4, due=5, size=300),
+    Sealing(rows=5, due=9, size=2000),
+)
 """When rows are sealed: so soon that most are, and into blocks small enough that rows fall between them."""
 
 operators = st.sampled_from(OPERATORS)

@@ -15,13 +15,15 @@ from minori.codec.block import Block
 from minori.codec.entry import row_time
 from minori.errors import StoreFailed
 from minori.model.entry import MAX_TIME, TimeRange
+from minori.model.resource import Resource
 from minori.storage.base import EntryStoreOptions
 from minori.storage.contract.entry_examination import examined
 from minori.storage.contract.entry_story import METER, Watcher, contents, dated, fill, meter
-from minori.storage.rocksdb import database, keys
+from minori.storage.rocksdb import database, keys, sealing
 from minori.storage.rocksdb.entries import RocksDBEntryStore, open_entries
 from minori.storage.rocksdb.metadata import Extent
 from minori.storage.rocksdb.sealing import SEALING, Sealing
+from minori.storage.rocksdb.tail import Tail
 
 PREFIX = keys.entry_prefix(METER)
 COUNT = 1500
@@ -135,6 +137,85 @@ def test_large_rows_make_blocks_of_few(tmp_path: Path) -> None:
         assert max(block.count for block in blocks_of(store)) == plan.rows
 
     tell(tmp_path, story, plan)
+
+
+GATHERING = Sealing(rows=4, due=8, gathered=20)
+
+
+def test_a_busy_store_waits_for_rows_of_several_blocks_and_seals_them_in_one_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is never idle.
+    monkeypatch.setattr(sealing, "BUSY_SECONDS", 60)
+
+    async def story(store: RocksDBEntryStore) -> None:
+        other = meter("other")
+        await store.put(*[dated(time, resource=other) for time in range(GATHERING.due)])
+        slices, seal = 0, store._sealer._seal
+
+        def count(resource: Resource, tail: Tail) -> int:
+            nonlocal slices
+            slices += 1
+            return seal(resource, tail)
+
+        store._sealer._seal = count  # type: ignore[method-assign]  # nothing else tells how many there were
+        for first in range(0, 60, 4):
+            await store.put(*[dated(time) for time in range(first, first + 4)])
+            assert rows_of(store) == extent_of(store).rows < GATHERING.gathered
+        # Of 20 rows 16 go, of 4 blocks; the next 16 make it 20 again.
+        assert (slices, [block.count for block in blocks_of(store)]) == (3, [GATHERING.rows] * 12)
+        extent = store._tails.extent(other)
+        assert extent is not None
+        assert extent.rows == GATHERING.due, "one that is due can wait"
+
+    tell(tmp_path, story, GATHERING)
+
+
+def test_an_idle_store_leaves_no_more_rows_than_are_due(tmp_path: Path) -> None:
+    async def story(store: RocksDBEntryStore) -> None:
+        await fill(store, range(19))
+        for _ in range(2000):
+            if rows_of(store) < GATHERING.due:
+                break
+            await asyncio.sleep(0.005)
+        assert rows_of(store) < GATHERING.due
+        assert await times(store) == list(range(19))
+        assert {block.count for block in blocks_of(store)} == {GATHERING.rows}
+
+    tell(tmp_path, story, GATHERING)
+
+
+def test_rows_that_were_counted_too_often_make_no_block_that_is_not_full(tmp_path: Path) -> None:
+    async def story(store: RocksDBEntryStore) -> None:
+        await fill(store, range(10))
+        await fill(store, range(8))
+        store._sealer.slices(100)
+        assert [block.count for block in blocks_of(store)] == [GATHERING.rows] * 2
+        assert rows_of(store) == 2
+        assert await times(store) == list(range(10))
+
+    tell(tmp_path, story, GATHERING)
+
+
+def test_no_more_rows_than_one_block_has_are_read_for_what_came_late(tmp_path: Path) -> None:
+    """It goes into one block, so that the others would be read again and again."""
+
+    async def story(store: RocksDBEntryStore) -> None:
+        await fill(store, range(100, 140))
+        store._sealer.slices(100)
+        limits, values = [], store._database.values
+
+        def note(start: bytes, limit: int, enough: int, *, backwards: bool, about: int = 16) -> list[bytes]:
+            limits.append(limit)
+            return values(start, limit, enough, backwards=backwards, about=about)
+
+        store._database.values = note  # type: ignore[method-assign]  # nothing else tells what was read
+        await store.put(*[dated(time) for time in (50, *range(140, 159))])
+        store._sealer.slices(100)
+        assert limits[0] == GATHERING.rows < max(limits)
+        assert await times(store) == [50, *range(100, 159)]
+
+    tell(tmp_path, story, GATHERING)
 
 
 @pytest.mark.parametrize("descending", [True, False])

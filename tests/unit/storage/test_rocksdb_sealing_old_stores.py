@@ -95,7 +95,8 @@ def timers(store: RocksDBEntryStore) -> int:
 def test_it_is_read_as_it_is_and_sealed_while_it_is_idle(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # So little at a time that every look between finds it further.
     monkeypatch.setattr(sealing, "WALKED", 2)
-    monkeypatch.setattr(sealing, "IDLE_SLICES", 1)
+    monkeypatch.setattr(sealing, "IDLE_BLOCKS", 1)
+    monkeypatch.setattr(sealing, "SLICE_BLOCKS", 1)
     count = sum(SIZES.values())
 
     async def story() -> None:

@@ -1,11 +1,11 @@
 """Sealing: when a resource has gathered enough rows, its oldest become blocks, in slices and in one batch each.
 
-A slice takes as many rows as fit into one block, from the oldest on: blocks in, rows out, the resource's metadata row
-with them. It changes no entry, so nobody waits for it, and whatever breaks off finds the rows or the blocks. Rows that
-came late, replaced or removed what was sealed are folded into the block where they belong.
+A slice takes as many rows as fit into a few blocks, from the oldest on: blocks in, rows out, the resource's metadata
+row with them. It changes no entry, so nobody waits for it, and whatever breaks off finds the rows or the blocks. Rows
+that came late, replaced or removed what was sealed are folded into the block where they belong.
 
-Slices are made when a commit has left nothing behind it, in proportion to its writes, and while the store is idle
-with rests three times as long as the work.
+Slices are made while the store is idle, with rests three times as long as the work; and where a resource has gathered
+rows for several blocks meanwhile, when a commit has left nothing behind it, in proportion to its writes.
 """
 
 from asyncio import AbstractEventLoop, TimerHandle
@@ -30,8 +30,12 @@ from minori.storage.rocksdb.metadata import UNCOUNTED, Extent
 from minori.storage.rocksdb.rows import inside
 from minori.storage.rocksdb.tail import Tail, Tails
 
-IDLE_SLICES: Final = 8
-"""Slices made in one go while the store is idle."""
+IDLE_BLOCKS: Final = 8
+"""Blocks made in one go while the store is idle."""
+
+SLICE_BLOCKS: Final = 4
+"""Blocks made at most in one slice (our choice, measured): to begin a scan of the rows takes as long as the rest of a
+block, since RocksDB sorts the removed ranges of its memory anew each time that there is one more."""
 
 REST: Final = 3
 """How many times as long as its work a rest is while the store is idle (our choice)."""
@@ -44,14 +48,18 @@ WALKED: Final = 500
 
 
 class Sealing(Struct, frozen=True):
-    """When rows are sealed: once a resource has `due` of them, into blocks of `rows` rows or `size` bytes of text."""
+    """When rows are sealed: once a resource has `due` of them, into blocks of `rows` rows or `size` bytes of text.
+
+    While the store is busy it waits for `gathered` rows, if these are more.
+    """
 
     rows: int = 128
     due: int = 256
     size: int = 128 * 1024
+    gathered: int = 0
 
 
-SEALING: Final = Sealing()
+SEALING: Final = Sealing(gathered=640)
 """What a server does (our choice, measured)."""
 
 
@@ -75,13 +83,19 @@ class Sealer:
         self._plan = plan
         self.due_from = plan.due
         self._due: dict[Resource, None] = {}
+        self._pressing: dict[Resource, None] = {}
+        self._pressing_from = max(plan.due, plan.gathered)
         self._walked: bytes | None = keys.METADATA
         self._timer: TimerHandle | None = loop.call_later(BUSY_SECONDS, self._idle)
         commit.on_quiet = self._keep_up
 
     def note(self, resource: Resource, extent: Extent) -> None:
         """Take note of a resource that was written to."""
-        if extent.rows >= self._plan.due and resource not in self._due:
+        if extent.rows < self._plan.due:
+            return
+        if extent.rows >= self._pressing_from:
+            self._pressing[resource] = None
+        if resource not in self._due:
             self._due[resource] = None
             if self._timer is None:
                 self._timer = self._loop.call_later(BUSY_SECONDS, self._idle)
@@ -94,8 +108,8 @@ class Sealer:
 
     def _keep_up(self, writes: int) -> None:
         """Seal twice as many rows as were written, if as many are due."""
-        if self._due:
-            self.slices(1 + 2 * writes // self._plan.rows)
+        if self._pressing:
+            self._make(1 + 2 * writes // self._plan.rows, self._pressing)
 
     def _idle(self) -> None:
         if self._commit.has_failed:
@@ -109,7 +123,7 @@ class Sealer:
                 except StoreFailed:
                     # As below. A resource that is not found now is when it is written to.
                     self._walked = None
-            self.slices(IDLE_SLICES)
+            self.slices(IDLE_BLOCKS)
         # Until here the timer that rang counts as set, or whatever is noted meanwhile would set another one.
         self._timer = None
         if self._due or self._walked is not None:
@@ -125,17 +139,19 @@ class Sealer:
             if extent is not None:
                 self.note(resource, extent)
 
-    def slices(self, count: int) -> None:
-        """Make at most so many slices; only while the commit is quiet."""
-        for _ in range(count):
-            if not self._due:
-                return
-            resource = next(iter(self._due))
-            del self._due[resource]
+    def slices(self, blocks: int) -> None:
+        """Make slices until there are so many blocks, or nothing is due; only while the commit is quiet."""
+        self._make(blocks, self._due)
+
+    def _make(self, blocks: int, due: dict[Resource, None]) -> None:
+        while blocks > 0 and due:
+            resource = next(iter(due))
+            self._due.pop(resource, None)
+            self._pressing.pop(resource, None)
             try:
                 tail = self._tails.find(resource)
+                blocks -= 1 if tail is None else self._seal(resource, tail)
                 if tail is not None:
-                    self._seal(resource, tail)
                     self.note(resource, tail.extent)
             except StoreFailed:
                 # What cannot be read stays as it is: whoever asks for it is told, and `minori doctor` tells it too.
@@ -144,14 +160,18 @@ class Sealer:
                 self._commit.fault("sealed", error)
                 return
 
-    def _seal(self, resource: Resource, tail: Tail) -> None:
-        """Make one slice."""
-        extent, batch = tail.extent, WriteBatch(raw_mode=True)
+    def _seal(self, resource: Resource, tail: Tail) -> int:
+        """Make one slice; how many blocks' work it was."""
+        extent, batch, plan = tail.extent, WriteBatch(raw_mode=True), self._plan
         start = tail.prefix + keys.pack_time(extent.rows_from)
-        found = self._database.values(start, self._plan.rows, self._plan.size, backwards=False)
+        count = self._blocks_due(extent)
+        found = self._database.values(start, count * plan.rows, count * plan.size, backwards=False)
         rows = inside(found, 0, MAX_TIME, descending=False)
-        is_full = len(rows) >= self._plan.rows or sum(map(len, rows)) >= self._plan.size
-        if not is_full:
+        size = sum(map(len, rows))
+        if len(rows) > plan.rows and size < count * plan.size:
+            # What is left over is no block of its own yet.
+            del rows[len(rows) // plan.rows * plan.rows :]
+        if len(rows) < plan.rows and size < plan.size:
             # Fewer than were counted: some were replaced, or removed.
             extent.rows = len(rows)
             extent.rows_from = row_time(rows[0]) if rows else MAX_TIME + 1
@@ -159,6 +179,14 @@ class Sealer:
             self._seal_rows(resource, tail, rows, batch)
         batch.put(tail.metadata_key, tail.metadata_row())
         self._commit.write_apart(batch)
+        return count
+
+    def _blocks_due(self, extent: Extent) -> int:
+        """How many blocks a slice is to make of a resource's rows."""
+        if extent.rows_from < extent.blocks_until:
+            # What came late goes into one block, whatever else is read.
+            return 1
+        return max(1, min(1 + (extent.rows - self._plan.due) // self._plan.rows, SLICE_BLOCKS))
 
     def _seal_rows(self, resource: Resource, tail: Tail, rows: list[bytes], batch: WriteBatch) -> None:
         extent = tail.extent
