@@ -43,7 +43,7 @@ from minori.service.refusals import Refusals
 from minori.service.registry import Registry
 from minori.service.views import Views
 from minori.service.vouched import VouchedSenders
-from minori.storage.base import BlobReader, Put, Remove
+from minori.storage.base import BlobReader, Confirmation, Put, Remove
 from minori.storage.memory.blobs import MemoryBlobStore
 from minori.storage.memory.catalog import MemoryCatalog
 from minori.storage.memory.entries import MemoryEntryStore
@@ -107,21 +107,32 @@ class SlowStore(MemoryEntryStore):
         self.held = False
         self.full = False
         self.broken = False
-        self._waiting: list[tuple[asyncio.Future[tuple[Written, ...]], tuple[Written, ...]]] = []
+        self._waiting: list[Callable[[StoreFailed | None], None]] = []
         self._arrived = asyncio.Event()
 
     def put(self, *writes: EntryWrite) -> "asyncio.Future[tuple[Written, ...]]":
-        if self.broken:
-            raise StoreFailed("The disk refused a sync")
-        if self.full:
-            raise Overloaded
+        self._admit()
         written = super().put(*writes)
         if not self.held:
             return written
         later: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((later, written.result()))
-        self._arrived.set()
+
+        def settle(failure: StoreFailed | None) -> None:
+            if failure is None:
+                later.set_result(written.result())
+            else:
+                later.set_exception(failure)
+
+        self._hold(settle)
         return later
+
+    def add(self, write: EntryWrite) -> tuple[Written, Confirmation]:
+        self._admit()
+        written, confirmation = super().add(write)
+        if self.held:
+            confirmation = Confirmation()
+            self._hold(confirmation.settle)
+        return written, confirmation
 
     async def arrived(self, writes: int = 1) -> None:
         """Return once so many writes are held."""
@@ -136,15 +147,26 @@ class SlowStore(MemoryEntryStore):
 
     def release(self) -> None:
         """Confirm what is held."""
-        for later, written in self._waiting:
-            later.set_result(written)
-        self._waiting.clear()
+        self._settle(None)
 
     def fail(self) -> None:
         """Let the sync of what is held fail."""
-        for later, _ in self._waiting:
-            later.set_exception(StoreFailed("The disk refused a sync"))
-        self._waiting.clear()
+        self._settle(StoreFailed("The disk refused a sync"))
+
+    def _admit(self) -> None:
+        if self.broken:
+            raise StoreFailed("The disk refused a sync")
+        if self.full:
+            raise Overloaded
+
+    def _hold(self, settle: Callable[[StoreFailed | None], None]) -> None:
+        self._waiting.append(settle)
+        self._arrived.set()
+
+    def _settle(self, failure: StoreFailed | None) -> None:
+        held, self._waiting = self._waiting, []
+        for settle in held:
+            settle(failure)
 
 
 class SlowBlobs(MemoryBlobStore):

@@ -8,15 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from minori.model.entry import EntryWrite, Written
 from minori.storage.base import EntryStore, EntryStoreOptions
 from minori.storage.contract.entries import DurableEntryStoreContract, EntryStoreContract
-from minori.storage.contract.entry_story import METER, Opener, Watcher, dated
+from minori.storage.contract.entry_story import METER, Opener, Watcher, add_one, dated
 from minori.storage.memory.entries import MemoryEntryStore
 from minori.storage.rocksdb.entries import RocksDBEntryStore, open_entries
 from minori.storage.rocksdb.sealing import SEALING, Sealing
 
 PAIRS, ONES = Sealing(rows=2, due=3, size=300), Sealing(rows=1, due=1)
 """Pairs, of which large ones are cut for their bytes; and every row a block."""
+
+
+def adding(store: EntryStore) -> EntryStore:
+    """A store whose calls with one write go through `add`."""
+    put = store.put
+
+    def add(*writes: EntryWrite) -> "asyncio.Future[tuple[Written, ...]]":
+        return add_one(store, *writes) if len(writes) == 1 else put(*writes)
+
+    store.put = add  # type: ignore[method-assign]  # the suite is told of one way to write, and there are two
+    return store
 
 
 class TestMemoryEntryStore(EntryStoreContract):
@@ -47,6 +59,30 @@ class TestRocksDBEntryStoreSealingInPairs(TestRocksDBEntryStore):
 
 class TestRocksDBEntryStoreSealingEveryRow(TestRocksDBEntryStore):
     plan = ONES
+
+
+class TestMemoryEntryStoreAdding(EntryStoreContract):
+    @contextmanager
+    def place(self) -> Iterator[Opener]:
+        async def opener(options: EntryStoreOptions) -> EntryStore:
+            return adding(MemoryEntryStore())
+
+        yield opener
+
+
+class TestRocksDBEntryStoreAdding(TestRocksDBEntryStore):
+    @contextmanager
+    def place(self) -> Iterator[Opener]:
+        with super().place() as plain:
+
+            async def opener(options: EntryStoreOptions) -> EntryStore:
+                return adding(await plain(options))
+
+            yield opener
+
+
+class TestRocksDBEntryStoreAddingAndSealingInPairs(TestRocksDBEntryStoreAdding):
+    plan = PAIRS
 
 
 @pytest.mark.parametrize("plan", [PAIRS, ONES])

@@ -37,7 +37,7 @@ from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Interval
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_examination import examined
-from minori.storage.contract.entry_story import Watcher
+from minori.storage.contract.entry_story import Watcher, add_one
 from minori.storage.memory.entries import MemoryEntryStore
 from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.commit import GroupCommit
@@ -170,11 +170,13 @@ class EntryStores(RuleBasedStateMachine):
         self.reopen(settle=True, plan=plan)
         self.put(burst)
 
-    @rule(burst=st.lists(writes, min_size=1, max_size=MOST_WAITING))
-    def put(self, burst: list[EntryWrite]) -> None:
+    @rule(burst=st.lists(writes, min_size=1, max_size=MOST_WAITING), adds=st.booleans())
+    def put(self, burst: list[EntryWrite], *, adds: bool = True) -> None:
         async def put() -> None:
             await self.make_room(len(burst))
-            self.waiting += [(self.rocks.put(write), self.memory.put(write)) for write in burst]
+            for write in burst:
+                rocks = add_one(self.rocks, write) if adds else self.rocks.put(write)
+                self.waiting.append((rocks, self.memory.put(write)))
 
         self.run(put())
 

@@ -106,7 +106,7 @@ async def _take_beam(services: Services, request: Request, operator_id: str) -> 
         _check_envelope(vouched, body)
         # A body may take its time, and the sender may store no more by then.
         sender = services.vouched.vouched(account, vouched)
-    await services.ingest.accept_from(BEAM, sender, _payload(request, body), vouched.time)
+    await services.ingest.accept_from(BEAM, sender, _payload(request, body), vouched.time).durable()
     return Answer(201)
 
 
@@ -135,7 +135,7 @@ async def _take_message(
         sender = services.vouched.device(account, network.kind, uplink.device_id)
     # At exactly the network's time, so that a repeated report overwrites itself (our choice).
     timestamp = None if uplink.time is None else str(uplink.time)
-    await services.ingest.accept_from(feeder, sender, Payload(uplink.text.encode(), JSON, timestamp))
+    await services.ingest.accept_from(feeder, sender, Payload(uplink.text.encode(), JSON, timestamp)).durable()
     return Answer(201)
 
 

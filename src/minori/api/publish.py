@@ -37,5 +37,5 @@ async def publish(services: Services, request: Request) -> Answer:
         services.ingest.refuse(DOOR, error, origin, request.length)
         raise
     payload = Payload(body, request.header(b"content-type"), request.header(TIMESTAMP))
-    await services.ingest.accept_from(DOOR, sender, payload)
+    await services.ingest.accept_from(DOOR, sender, payload).durable()
     return Answer(201)

@@ -13,7 +13,7 @@
 
 import json
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
@@ -81,7 +81,7 @@ def unlooked(body: bytes) -> Content:
 
 def wrap(body: bytes) -> Content:
     """What bytes are stored as that are no text: `{"payload":"<base64>"}` (seen in the wild)."""
-    return Content('{"payload":"%s"}' % b64encode(body).decode(), JSON, _PAYLOAD)
+    return Content('{"payload":"%s"}' % b2a_base64(body, newline=False).decode(), JSON, _PAYLOAD)
 
 
 def read_text(body: bytes, declared: str | None) -> Content | None:

@@ -16,9 +16,10 @@ from minori.model.resource import Resource
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
 from minori.service.feeders import FeederView
-from minori.service.ingest import IngestService, Stored
+from minori.service.ingest import IngestService
 from minori.service.registry import Sender
 from minori.service.vouched import VouchedSenders
+from minori.storage.base import Confirmation
 
 DOOR = "beam-tcp"
 """This door in the ingest service's counts."""
@@ -128,7 +129,7 @@ class BeamConnection(StreamConnection):
         account = self._account(self._vouched, self._kept() or self._signers)
         return Origin(resource=Resource(account, self._vouched.type, self._vouched.id))
 
-    def store(self, payload: Payload) -> Stored:
+    def store(self, payload: Payload) -> Confirmation:
         """See `StreamConnection`. Whether the sender may store is asked for each payload anew."""
         try:
             sender = self._sender()

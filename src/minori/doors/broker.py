@@ -21,7 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from minori.config.mqtt import Broker
 from minori.errors import StoreFailed, Unavailable
-from minori.service.ingest import Stored
+from minori.storage.base import Confirmation
 
 QOS = 1
 """What is subscribed for: a message comes until it is acknowledged."""
@@ -108,7 +108,7 @@ class Connection:
     """
 
     def __init__(
-        self, broker: Broker, session: Session, tls: SSLContext | None, take: Callable[[Message], Stored | None]
+        self, broker: Broker, session: Session, tls: SSLContext | None, take: Callable[[Message], Confirmation | None]
     ) -> None:
         self._broker = broker
         self._session = session
@@ -120,7 +120,7 @@ class Connection:
         """Whether the broker has kept the session of an earlier connection."""
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._closed = asyncio.Event()
-        self._waiting: deque[tuple[int, Stored | None]] = deque()
+        self._waiting: deque[tuple[int, Confirmation | None]] = deque()
         self._is_taking = False
         self._is_holding = False
         self._descriptor = -1
@@ -153,9 +153,11 @@ class Connection:
         try:
             if self._client.is_connected():
                 self._resume()
-                pending = [stored for _, stored in self._waiting if stored is not None]
-                if pending:
-                    await asyncio.wait(pending, timeout=seconds)
+                pending = [confirmation for _, confirmation in self._waiting if confirmation is not None]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        for confirmation in pending:
+                            await confirmation.known()
                 # Who hangs up on messages that are still coming may lose what he has said last.
                 await asyncio.sleep(QUIET_SECONDS)
                 self._client.disconnect()
@@ -296,7 +298,7 @@ class Connection:
 
     def _offer(self, message: MQTTMessage) -> None:
         try:
-            stored = self._take(_read_message(message))
+            confirmation = self._take(_read_message(message))
         except StoreFailed as error:
             self._end(Cause.STORE, error.message)
         except Unavailable:
@@ -308,11 +310,11 @@ class Connection:
             self._end(Cause.REFUSED, "a message makes Minori fail; what failed is in the log")
         else:
             if message.qos:
-                self._waiting.append((message.mid, stored))
-            if stored is None:
+                self._waiting.append((message.mid, confirmation))
+            if confirmation is None:
                 self._acknowledge()
             else:
-                stored.add_done_callback(self._acknowledge)
+                confirmation.then(self._acknowledge)
 
     def _offer_again(self, message: MQTTMessage) -> None:
         self._is_holding = False
@@ -327,15 +329,15 @@ class Connection:
         self._watch_read()
         self._read()
 
-    def _acknowledge(self, stored: Stored | None = None) -> None:
+    def _acknowledge(self, confirmation: Confirmation | None = None) -> None:
         """Acknowledge what is settled, up to the first message that is not."""
-        failure = None if stored is None or stored.cancelled() else stored.exception()
+        failure = None if confirmation is None else confirmation.failure
         while self._waiting and self._client.is_connected():
             number, settled = self._waiting[0]
             if settled is not None:
-                if not settled.done():
+                if not settled.is_known:
                     break
-                if settled.cancelled() or settled.exception() is not None:
+                if settled.failure is not None:
                     self._end(Cause.STORE, str(failure or "The server stops"))
                     break
             self._waiting.popleft()

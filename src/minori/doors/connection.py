@@ -7,7 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from minori.codec.harvestoptions import UnifiedResponse
-from minori.service.ingest import Stored
+from minori.errors import Error
+from minori.storage.base import Confirmation
 
 if TYPE_CHECKING:
     from minori.doors.listener import Listener
@@ -25,7 +26,7 @@ LINGER_BYTES = 16 * 1024 * 1024
 class Connection(asyncio.BufferedProtocol, ABC):
     """What every protocol over TCP needs; it knows no protocol itself.
 
-    `waiting` holds, in the order of the requests, futures of the ingest service and answers that are
+    `waiting` holds, in the order of the requests, confirmations of the ingest service and answers that are
     already worded. `ending` is true once no further request is read: bytes that still come are
     thrown away, and after the last answer the connection is half-closed. Closing it for good while
     bytes are unread makes the system send a reset, which may overtake the answer.
@@ -54,7 +55,7 @@ class Connection(asyncio.BufferedProtocol, ABC):
         self.address = address
         self.deadline = math.inf
         self.ending = False
-        self.waiting: deque[Stored | tuple[Stored, UnifiedResponse] | bytes] = deque()
+        self.waiting: deque[Confirmation | tuple[Confirmation, UnifiedResponse] | bytes] = deque()
         self._listener = listener
         self._blocked = False
         self._held = False
@@ -68,8 +69,8 @@ class Connection(asyncio.BufferedProtocol, ABC):
         """Take what one read returned; the view is good until the call ends."""
 
     @abstractmethod
-    def words(self, written: Stored, response: UnifiedResponse | None, *, last: bool) -> bytes:
-        """The answer to a request whose future is done, in a form of its own where there is a `response`.
+    def words(self, error: Error | None, response: UnifiedResponse | None, *, last: bool) -> bytes:
+        """The answer to a request that is stored, or failed, in a form of its own where there is a `response`.
 
         `last` if the connection ends with it.
         """
@@ -83,22 +84,19 @@ class Connection(asyncio.BufferedProtocol, ABC):
     def broken_off(self, *, late: bool) -> None:
         """An unfinished request will not be finished: its deadline has passed if `late`, else the peer has ended."""
 
-    def await_answer(self, written: Stored, response: UnifiedResponse | None = None) -> None:
+    def await_answer(self, confirmation: Confirmation, response: UnifiedResponse | None = None) -> None:
         """Queue the answer to a request."""
-        self.waiting.append(written if response is None else (written, response))
-        written.add_done_callback(self.flush)
+        self.waiting.append(confirmation if response is None else (confirmation, response))
+        confirmation.then(self.flush)
 
     def answer_at_once(self, answer: bytes) -> None:
         """Queue an answer that is already worded; it still waits for those before it."""
         self.waiting.append(answer)
         self.flush()
 
-    def flush(self, done: Stored | None = None) -> None:
-        """Write every answer that is due; called whenever a future of `waiting` is done."""
+    def flush(self, _: Confirmation | None = None) -> None:
+        """Write every answer that is due; called whenever a confirmation of `waiting` is known."""
         if self._lost:
-            if done is not None and not done.cancelled():
-                # Nobody is left to be told; an error that nobody has looked at would be told by the loop.
-                done.exception()
             return
         due = self._due()
         if due and not self._transport.is_closing():
@@ -203,10 +201,10 @@ class Connection(asyncio.BufferedProtocol, ABC):
         while waiting:
             head = waiting[0]
             if not isinstance(head, bytes):
-                written, response = head if isinstance(head, tuple) else (head, None)
-                if not written.done():
+                confirmation, response = head if isinstance(head, tuple) else (head, None)
+                if not confirmation.is_known:
                     break
-                head = self.words(written, response, last=self.ending and len(waiting) == 1)
+                head = self.words(confirmation.failure, response, last=self.ending and len(waiting) == 1)
             waiting.popleft()
             due.append(head)
         return due

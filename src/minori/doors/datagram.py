@@ -14,12 +14,12 @@ from minori.config.settings import Limits
 from minori.doors.route import service_of
 from minori.doors.sockets import bound, peer_address, receive
 from minori.doors.unified import reply, response_at
-from minori.doors.words import failure
 from minori.errors import Error, Unavailable
 from minori.model.payload import Payload
 from minori.model.refusal import Service
 from minori.observe.metrics import Metrics
-from minori.service.ingest import IngestService, Stored
+from minori.service.ingest import IngestService
+from minori.storage.base import Confirmation
 
 DOOR = "udp"
 """This door in the ingest service's counts."""
@@ -132,28 +132,26 @@ class DatagramDoor:
         return not is_last
 
     def _take(self, arrived: list[tuple[bytes, tuple[str, int]]]) -> None:
-        """Hand a batch on; those that the store takes together are told together."""
-        arrivals = [(peer_address(peer[0]), Payload(body, OCTETS, service=self._service)) for body, peer in arrived]
-        told: dict[Stored, list[_Asker]] = {}
-        outcomes = self._ingest.accept_together(DOOR, arrivals)
-        for (body, peer), (address, _), outcome in zip(arrived, arrivals, outcomes, strict=True):
+        """Hand a batch on; those that are confirmed together are told together."""
+        told: dict[Confirmation, list[_Asker]] = {}
+        for body, peer in arrived:
+            address = peer_address(peer[0])
             response = response_at(self._ingest, address) if self._service is Service.UNIFIED else None
             asker = response, None if _OUR_WORDS.match(body) else peer
-            if isinstance(outcome, Error):
-                self._reply(outcome, *asker)
-            elif outcome in told:
-                told[outcome].append(asker)
+            try:
+                confirmation = self._ingest.accept(DOOR, address, Payload(body, OCTETS, service=self._service))
+            except Error as error:
+                self._reply(error, *asker)
             else:
-                told[outcome] = [asker]
-        for written, askers in told.items():
+                told.setdefault(confirmation, []).append(asker)
+        for confirmation, askers in told.items():
             self._under_way += len(askers)
-            written.add_done_callback(partial(self._confirm, askers))
+            confirmation.then(partial(self._confirm, askers))
 
-    def _confirm(self, askers: list[_Asker], written: Stored) -> None:
+    def _confirm(self, askers: list[_Asker], confirmation: Confirmation) -> None:
         self._under_way -= len(askers)
-        error = failure(written)
         for response, to in askers:
-            self._reply(error, response, to)
+            self._reply(confirmation.failure, response, to)
         if not self._under_way:
             self._quiet.set()
 

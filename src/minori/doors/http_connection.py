@@ -11,11 +11,10 @@ from minori.doors.connection import Connection
 from minori.doors.heads import Head
 from minori.doors.route import HARVEST_DATA, METHODS, route
 from minori.doors.unified import http_answer, response_at
-from minori.doors.words import Complaint, complaint, failure, refused
+from minori.doors.words import Complaint, complaint, refused
 from minori.errors import Error, Invalid, InvalidParameter, MethodNotAllowed, PayloadTooLarge
 from minori.model.payload import Payload
 from minori.model.refusal import Origin
-from minori.service.ingest import Stored
 
 if TYPE_CHECKING:
     from minori.doors.http import HttpDoor
@@ -144,9 +143,8 @@ class HttpConnection(Connection):
         if self._stage != _IDLE:
             self._measure(data)
 
-    def words(self, written: Stored, response: UnifiedResponse | None, *, last: bool) -> bytes:
+    def words(self, error: Error | None, response: UnifiedResponse | None, *, last: bool) -> bytes:
         """See `Connection`."""
-        error = failure(written)
         if response is not None:
             told = None if error is None else complaint(error)
             return http_answer(response, told, self._door.date, keep_alive=not last)

@@ -16,8 +16,9 @@ from minori.model.payload import Payload
 from minori.model.refusal import Origin
 from minori.model.resource import Resource
 from minori.observe.metrics import Metrics
-from minori.service.ingest import IngestService, Stored
+from minori.service.ingest import IngestService
 from minori.service.vouched import VouchedSenders
+from minori.storage.base import Confirmation
 
 DOOR = "mqtt"
 """This door in the ingest service's counts."""
@@ -106,7 +107,7 @@ class MqttDoor:
             self._connected.set(0)
             await connection.close(self._drain_seconds)
 
-    def _take(self, message: Message) -> Stored | None:
+    def _take(self, message: Message) -> Confirmation | None:
         """Hand a message to the ingest service; `None` if it is refused for good. Raises `Unavailable`."""
         origin = Origin(account=self._account)
         try:
@@ -118,7 +119,7 @@ class MqttDoor:
             self._refused()
             return None
         try:
-            stored = self._ingest.accept_from(DOOR, sender, Payload(message.body, message.content_type))
+            confirmation = self._ingest.accept_from(DOOR, sender, Payload(message.body, message.content_type))
         except Unavailable as error:
             # What there is no room for now is offered again here.
             is_kept = message.comes_again or not isinstance(error, StoreFailed)
@@ -127,11 +128,11 @@ class MqttDoor:
         except Error:
             self._refused()
             return None
-        stored.add_done_callback(partial(self._settle, message.comes_again))
-        return stored
+        confirmation.then(partial(self._settle, message.comes_again))
+        return confirmation
 
-    def _settle(self, comes_again: bool, stored: Stored) -> None:  # noqa: FBT001 - of a partial
-        if stored.cancelled() or stored.exception() is not None:
+    def _settle(self, comes_again: bool, confirmation: Confirmation) -> None:  # noqa: FBT001 - of a partial
+        if confirmation.failure is not None:
             self._outcomes.labels(_not_stored(comes_again)).inc()
             return
         self._outcomes.labels("stored").inc()

@@ -8,13 +8,14 @@ from minori.doors.connection import Connection
 from minori.doors.listener import Listener
 from minori.doors.route import service_of
 from minori.doors.unified import reply, response_of
-from minori.doors.words import BUSY, failure
+from minori.doors.words import BUSY
 from minori.errors import Error, Invalid, PayloadTooLarge
 from minori.model.payload import Payload
 from minori.model.refusal import Origin, Service
 from minori.observe.metrics import Metrics
 from minori.service.admission import Admission
-from minori.service.ingest import IngestService, Stored
+from minori.service.ingest import IngestService
+from minori.storage.base import Confirmation
 
 DOOR = "tcp"
 """This door in the ingest service's counts."""
@@ -95,9 +96,9 @@ class StreamConnection(Connection):
         else:
             self._accept(bytes(data))
 
-    def words(self, written: Stored, response: UnifiedResponse | None, *, last: bool) -> bytes:  # noqa: ARG002 - a TCP reply does not say whether the connection stays open
+    def words(self, error: Error | None, response: UnifiedResponse | None, *, last: bool) -> bytes:  # noqa: ARG002 - a TCP reply does not say whether the connection stays open
         """See `Connection`."""
-        return reply(failure(written), response)
+        return reply(error, response)
 
     def broken_off(self, *, late: bool) -> None:
         """See `Connection`."""
@@ -152,6 +153,6 @@ class StreamConnection(Connection):
         """Who sends, for the log of refusals."""
         return Origin(self.address, service=self._door.service)
 
-    def store(self, payload: Payload) -> Stored:
+    def store(self, payload: Payload) -> Confirmation:
         """Hand a payload to the ingest service."""
         return self._door.ingest.accept(DOOR, self.address, payload)

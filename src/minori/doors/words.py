@@ -1,6 +1,5 @@
 """What a door says about an outcome: one table for HTTP, one for TCP and UDP."""
 
-from asyncio import Future
 from http import HTTPStatus
 
 import structlog
@@ -22,7 +21,6 @@ from minori.errors import (
     StorageFull,
     StoreFailed,
 )
-from minori.model.entry import Written
 
 STATUS: dict[type[Error], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,
@@ -145,14 +143,3 @@ def reply(error: Error | None) -> bytes:
         return STORED
     word = next((REPLY[kind] for kind in type(error).__mro__ if kind in REPLY), "503")
     return BUSY if word == "503" else f"{word} {error.message}".encode()
-
-
-def failure(written: "Future[tuple[Written, ...]]") -> Error | None:
-    """Why a payload was not confirmed, or `None` if it is stored; `written` is done."""
-    if written.cancelled():
-        return StoreFailed("The server stopped before the payload was stored")
-    error = written.exception()
-    if error is None or isinstance(error, Error):
-        return error
-    _log.error("a store raised an error that is not its own", exc_info=error)
-    return StoreFailed("The payload could not be stored; the server's log says why")

@@ -4,9 +4,11 @@ from asyncio import Future
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import structlog
+
 from minori.codec.content import Content, classify
 from minori.codec.harvestoptions import HarvestOptions
-from minori.errors import EmptyPayload, Error, PayloadTooLarge, PayloadUnfit
+from minori.errors import EmptyPayload, Error, PayloadTooLarge, PayloadUnfit, StoreFailed
 from minori.model.entry import DataEntry, EntryWrite, Written
 from minori.model.payload import Payload
 from minori.model.refusal import NOWHERE, Origin
@@ -15,10 +17,12 @@ from minori.observe.metrics import Metrics
 from minori.service.payloads import Item, largest, read_payload
 from minori.service.refusals import Refusals
 from minori.service.registry import Registry, Sender
-from minori.storage.base import EntryStore
+from minori.storage.base import Confirmation, EntryStore
 
 Stored = Future[tuple[Written, ...]]
 """Done when every entry of one payload is durable: where each of them landed."""
+
+_log = structlog.get_logger(__name__)
 
 
 class IngestService:
@@ -45,8 +49,8 @@ class IngestService:
         self._refusals = refusals
         self._overwritten = metrics.overwritten.inc
         self._count = metrics.accepted.count
-        self._lead = _Lead()
-        metrics.time_lead.set_function(lambda: self._lead.milliseconds)
+        self._lead = 0
+        metrics.time_lead.set_function(lambda: self._lead)
 
     def options(self, address: str) -> HarvestOptions | None:
         """What is said about payloads of the device at `address`; `None` for one that may not store."""
@@ -66,44 +70,20 @@ class IngestService:
         """The same for a sender that is known."""
         return largest(sender, self._payload_bytes)
 
-    def accept(self, door: str, address: str, payload: Payload) -> Stored:
-        """Store what the device at `address` sent; the future is done when all of it is durable.
+    def accept(self, door: str, address: str, payload: Payload) -> Confirmation:
+        """Store what the device at `address` sent; the confirmation tells when all of it is durable.
 
         Refuses by raising at once, and stores nothing then: `Refused`, `EmptyPayload`, `PayloadTooLarge`,
-        `InvalidTimestamp`, `InvalidTime`, `InvalidBatch`, `Overloaded`, `StoreFailed`. The future raises
+        `InvalidTimestamp`, `InvalidTime`, `InvalidBatch`, `Overloaded`, `StoreFailed`. The confirmation tells of
         `StoreFailed` alone. Nobody needs to wait for it: the entry is stored even if the sender has gone.
         """
         try:
             return self._take(door, self._registry.sender(address), payload)
         except Error as error:
-            self._refused(door, address, payload, error)
+            self.refuse(door, error, Origin(address, service=payload.service), len(payload.body))
             raise
 
-    def accept_together(self, door: str, arrivals: Sequence[tuple[str, Payload]]) -> list[Stored | Error]:
-        """Store what the devices at some addresses sent, each as `accept` does: its future, or why it is refused.
-
-        Those that are plain share one future, since they go to the store in one call.
-        """
-        outcomes: dict[int, Stored | Error] = {}
-        plain: dict[int, EntryWrite] = {}
-        now = self._clock()
-        for place, (address, payload) in enumerate(arrivals):
-            try:
-                sender = self._registry.sender(address)
-                if self._is_plain(sender.options, payload):
-                    plain[place] = _plain(sender, payload, now)
-                else:
-                    outcomes[place] = self._take(door, sender, payload)
-            except Error as error:
-                outcomes[place] = self._refused(door, address, payload, error)
-        if plain:
-            try:
-                outcomes |= dict.fromkeys(plain, self._put_plain(door, tuple(plain.values()), now))
-            except Error as error:
-                outcomes |= {place: self._refused(door, *arrivals[place], error) for place in plain}
-        return [outcomes[place] for place in range(len(arrivals))]
-
-    def accept_from(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
+    def accept_from(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Confirmation:
         """Store what somebody vouches that `sender` sent, received at `time` (UNIX ms; now, if nobody says).
 
         Two payloads of one time are both kept, as those are that the server receives. Refuses as `accept` does.
@@ -155,10 +135,6 @@ class IngestService:
         if self._refusals is not None:
             self._refusals.note(door, error, origin, size, reason)
 
-    def _refused(self, door: str, address: str, payload: Payload, error: Error) -> Error:
-        self.refuse(door, error, Origin(address, service=payload.service), len(payload.body))
-        return error
-
     def _is_plain(self, options: HarvestOptions, payload: Payload) -> bool:
         """Whether it is one entry at its receipt, as most are: they are spared the way past all options."""
         return (
@@ -168,18 +144,20 @@ class IngestService:
             and 0 < len(payload.body) <= (options.payload_bytes or self._payload_bytes)
         )
 
-    def _take(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Stored:
+    def _take(self, door: str, sender: Sender, payload: Payload, time: int | None = None) -> Confirmation:
         if time is None and self._is_plain(sender.options, payload):
-            now = self._clock()
-            return self._put_plain(door, (_plain(sender, payload, now),), now)
+            return self._add(door, sender, payload)
         items = read_payload(payload, sender, self._payload_bytes, partial(self._note_unfit, door))
-        return self._put(door, sender.resource, sender.options.category, items, time)
+        return _confirmed(self._put(door, sender.resource, sender.options.category, items, time))
 
-    def _put_plain(self, door: str, writes: Sequence[EntryWrite], received: int) -> Stored:
-        written = self._store.put(*writes)
-        self._count(door, by=len(writes))
-        self._lead.follow(received, written)
-        return written
+    def _add(self, door: str, sender: Sender, payload: Payload) -> Confirmation:
+        now = self._clock()
+        content = classify(payload.body, payload.content_type)
+        entry = DataEntry(sender.resource, now, content.text, content.content_type, sender.options.category)
+        written, confirmation = self._store.add(EntryWrite(entry, now, False, content.attribute_names))
+        self._count(door)
+        self._lead = written.time - now
+        return confirmation
 
     def _put(
         self,
@@ -196,54 +174,35 @@ class IngestService:
         if items[0].time is not None:
             written.add_done_callback(self._note_overwrites)
         elif sent is None:
-            self._lead.follow(received, written)
+            written.add_done_callback(partial(self._note_lead, received))
         return written
 
     def _note_unfit(self, door: str, _: PayloadUnfit) -> None:
         self._metrics.unparsed.labels(door).inc()
+
+    def _note_lead(self, received: int, written: Stored) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._lead = written.result()[0].time - received
 
     def _note_overwrites(self, written: Stored) -> None:
         if not written.cancelled() and written.exception() is None:
             self._overwritten(sum(one.overwrote for one in written.result()))
 
 
-class _Lead:
-    """How many milliseconds the newest time that the store chose is ahead of the receipt.
-
-    A look at every payload would cost as much as its answer. So one is looked at when it is stored, and then the
-    last that came meanwhile: about one a commit, and when no more come the last of all.
-    """
-
-    _last: tuple[int, Stored]
-
-    def __init__(self) -> None:
-        self.milliseconds = 0
-        self._is_looking = False
-
-    def follow(self, received: int, written: Stored) -> None:
-        """A payload that was received then (UNIX ms) is on its way into the store."""
-        self._last = received, written
-        if not self._is_looking:
-            self._look_at_last()
-
-    def _look_at_last(self) -> None:
-        received, written = self._last
-        self._is_looking = True
-        written.add_done_callback(partial(self._look, received))
-
-    def _look(self, received: int, written: Stored) -> None:
-        if not written.cancelled() and written.exception() is None:
-            self.milliseconds = written.result()[0].time - received
-        if self._last[1] is written:
-            self._is_looking = False
-        else:
-            self._look_at_last()
+def _confirmed(stored: Stored) -> Confirmation:
+    confirmation = Confirmation()
+    stored.add_done_callback(lambda done: confirmation.settle(_failure(done)))
+    return confirmation
 
 
-def _plain(sender: Sender, payload: Payload, now: int) -> EntryWrite:
-    content = classify(payload.body, payload.content_type)
-    entry = DataEntry(sender.resource, now, content.text, content.content_type, sender.options.category)
-    return EntryWrite(entry, now, False, content.attribute_names)
+def _failure(done: Stored) -> Error | None:
+    if done.cancelled():
+        return StoreFailed("The server stopped before the payload was stored")
+    error = done.exception()
+    if error is None or isinstance(error, Error):
+        return error
+    _log.error("a store raised an error that is not its own", exc_info=error)
+    return StoreFailed("The payload could not be stored; the server's log says why")
 
 
 def _write(resource: Resource, category: str | None, item: Item, start: int, received: int) -> EntryWrite:

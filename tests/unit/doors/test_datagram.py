@@ -3,16 +3,14 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
 
 from doorway import LOOPS, House, house, run, until
 from minori.config.address import Endpoint
-from minori.errors import Error
 from minori.model.payload import Payload
-from minori.service.ingest import Stored
+from minori.storage.base import Confirmation
 from sending import DatagramDevice, Told
 
 
@@ -160,13 +158,13 @@ def test_a_forged_source_does_not_set_two_doors_answering_each_other(body: bytes
     async def main() -> None:
         async with house(payload_bytes=limit) as h, h.datagram() as one, h.datagram() as other:
             came: list[bytes] = []
-            accept = h.ingest.accept_together
+            accept = h.ingest.accept
 
-            def counted(door: str, arrivals: Sequence[tuple[str, Payload]]) -> list[Stored | Error]:
-                came.extend(payload.body for _, payload in arrivals)
-                return accept(door, arrivals)
+            def counted(door: str, address: str, payload: Payload) -> Confirmation:
+                came.append(payload.body)
+                return accept(door, address, payload)
 
-            h.ingest.accept_together = counted  # type: ignore[method-assign]  # the real method, with a look at it
+            h.ingest.accept = counted  # type: ignore[method-assign]  # the real method, with a look at it
             one._socket.sendto(body, (other.endpoint.host, other.endpoint.port))
             await until(lambda: len(came) == 2)
             for door in (one, other, one, other):

@@ -1,12 +1,10 @@
 """The tables of the doors, and the words they lead to."""
 
-import asyncio
 import json
 from http import HTTPStatus
 
 import pytest
 
-from doorway import run
 from minori.doors import words
 from minori.errors import (
     EmptyPayload,
@@ -28,7 +26,6 @@ from minori.errors import (
     UnknownSender,
     leaves,
 )
-from minori.model.entry import Written
 
 OF_THE_API = (Unauthenticated, Forbidden, TooManyAttempts, ExportError)
 """A device logs in nowhere, and exports nothing."""
@@ -83,21 +80,3 @@ def test_an_overloaded_server_says_when_to_come_back() -> None:
 
 def test_a_method_that_is_not_allowed_is_answered_with_those_that_are() -> None:
     assert words.complaint(MethodNotAllowed(("POST", "PUT"))).fields == b"Allow: POST, PUT\r\n"
-
-
-def test_a_write_that_was_cancelled_counts_as_not_stored() -> None:
-    async def main() -> None:
-        written: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
-        written.cancel()
-        assert isinstance(words.failure(written), StoreFailed)
-
-    run(main())
-
-
-def test_an_error_that_no_store_should_raise_counts_as_not_stored() -> None:
-    async def main() -> None:
-        written: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
-        written.set_exception(RuntimeError("unforeseen"))
-        assert isinstance(words.failure(written), StoreFailed)
-
-    run(main())

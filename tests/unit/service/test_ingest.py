@@ -16,14 +16,15 @@ from minori.errors import (
     NoGroup,
     Overloaded,
     PayloadTooLarge,
+    StoreFailed,
     UnknownSender,
 )
-from minori.model.entry import DataEntry, TimeRange, Written
+from minori.model.entry import DataEntry, EntryWrite, TimeRange
 from minori.model.payload import Payload
 from minori.model.registry import Group, Session, Sim
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.observe.metrics import Metrics
-from minori.service.ingest import IngestService
+from minori.service.ingest import IngestService, Stored
 from minori.service.registry import Registry
 from minori.service.views import Views
 from minori.storage.base import EntryStore, EntryStoreOptions, Put
@@ -85,7 +86,7 @@ def tell(story: Callable[[House], Coroutine[Any, Any, None]], payload_bytes: int
 
 def test_a_payload_becomes_an_entry_of_its_sender() -> None:
     async def story(house: House) -> None:
-        assert await house.ingest.accept("http", HERE, Payload(b'{"t":20}', JSON)) == (Written(NOW, overwrote=False),)
+        await house.ingest.accept("http", HERE, Payload(b'{"t":20}', JSON)).durable()
         assert await house.kept() == [DataEntry(METER, NOW, '{"t":20}', JSON, "plant")]
         assert house.counted("entries_accepted_total", door="http") == 1
 
@@ -94,7 +95,7 @@ def test_a_payload_becomes_an_entry_of_its_sender() -> None:
 
 def test_the_receipt_and_the_attribute_names_reach_the_metadata() -> None:
     async def story(house: House) -> None:
-        await house.ingest.accept("http", HERE, Payload(b'{"b":1,"a":1}', JSON, "5"))
+        await house.ingest.accept("http", HERE, Payload(b'{"b":1,"a":1}', JSON, "5")).durable()
         (known,) = (await house.store.resources(OPERATOR, None, None, 9)).resources
         assert known == ResourceMetadata(METER, NOW, ("a", "b"))
 
@@ -104,7 +105,7 @@ def test_the_receipt_and_the_attribute_names_reach_the_metadata() -> None:
 @pytest.mark.parametrize("door", ["http", "tcp", "udp"])
 def test_what_each_door_took_in_is_counted(door: str) -> None:
     async def story(house: House) -> None:
-        await house.ingest.accept(door, HERE, Payload(b"1"))
+        await house.ingest.accept(door, HERE, Payload(b"1")).durable()
         assert house.counted("entries_accepted_total", door=door) == 1
 
     tell(story)
@@ -140,7 +141,7 @@ def test_an_empty_payload_is_refused() -> None:
 
 def test_a_payload_may_be_as_large_as_the_limit() -> None:
     async def story(house: House) -> None:
-        await house.ingest.accept("http", HERE, Payload(b"x" * 10, "application/octet-stream"))
+        await house.ingest.accept("http", HERE, Payload(b"x" * 10, "application/octet-stream")).durable()
         refusal = house.refusal(HERE, Payload(b"x" * 11))
         assert isinstance(refusal, PayloadTooLarge)
         assert refusal.limit == 10
@@ -165,9 +166,13 @@ def test_a_stranger_learns_nothing_of_the_limits() -> None:
 
 def test_two_payloads_of_one_millisecond_are_both_kept() -> None:
     async def story(house: House) -> None:
-        sent = [house.ingest.accept("udp", HERE, Payload(b"%d" % number)) for number in range(3)]
-        assert [(await future)[0].time for future in sent] == [NOW, NOW + 1, NOW + 2]
-        assert [entry.content for entry in await house.kept()] == ["0", "1", "2"]
+        for number in range(3):
+            _ = house.ingest.accept("udp", HERE, Payload(b"%d" % number))
+        assert [(entry.time, entry.content) for entry in await house.kept()] == [
+            (NOW, "0"),
+            (NOW + 1, "1"),
+            (NOW + 2, "2"),
+        ]
         assert house.counted("entries_overwritten_total") == 0
 
     tell(story)
@@ -176,11 +181,11 @@ def test_two_payloads_of_one_millisecond_are_both_kept() -> None:
 def test_the_lead_over_the_clock_is_a_metric() -> None:
     async def story(house: House) -> None:
         for lead in range(3):
-            await house.ingest.accept("udp", HERE, Payload(b"1"))
+            await house.ingest.accept("udp", HERE, Payload(b"1")).durable()
             await asyncio.sleep(0)
             assert house.counted("entry_time_lead_milliseconds") == lead
         house.now += 100
-        await house.ingest.accept("udp", HERE, Payload(b"1"))
+        await house.ingest.accept("udp", HERE, Payload(b"1")).durable()
         await asyncio.sleep(0)
         assert house.counted("entry_time_lead_milliseconds") == 0
 
@@ -190,9 +195,8 @@ def test_the_lead_over_the_clock_is_a_metric() -> None:
 def test_the_lead_is_that_of_the_last_of_many_payloads() -> None:
     async def story(house: House) -> None:
         for _ in range(2):
-            sent = [house.ingest.accept("udp", HERE, Payload(b"1")) for _ in range(5)]
-            await asyncio.gather(*sent)
-            await asyncio.sleep(0)
+            for _ in range(5):
+                await house.ingest.accept("udp", HERE, Payload(b"1")).durable()
             assert house.counted("entry_time_lead_milliseconds") == 4
             house.now += 100
 
@@ -202,11 +206,9 @@ def test_the_lead_is_that_of_the_last_of_many_payloads() -> None:
 def test_an_explicit_time_overwrites_and_is_counted() -> None:
     async def story(house: House) -> None:
         for text, overwrote in (("1", False), ("2", True)):
-            written = house.ingest.accept("http", HERE, Payload(text.encode(), timestamp=" 1545652714887"))
-            assert await written == (Written(1545652714887, overwrote),)
-            await asyncio.sleep(0)
+            await house.ingest.accept("http", HERE, Payload(text.encode(), timestamp=" 1545652714887")).durable()
             assert house.counted("entries_overwritten_total") == overwrote
-        assert [entry.content for entry in await house.kept()] == ["2"]
+        assert [(entry.time, entry.content) for entry in await house.kept()] == [(1545652714887, "2")]
         assert house.counted("entry_time_lead_milliseconds") == 0
 
     tell(story)
@@ -237,7 +239,8 @@ def test_a_caller_may_submit_for_any_resource_at_a_time() -> None:
 def test_time_zero_is_a_time() -> None:
     async def story(house: House) -> None:
         assert (await house.ingest.submit(CAMERA, Payload(b"1"), 0))[0].time == 0
-        assert (await house.ingest.accept("http", HERE, Payload(b"1", timestamp="0")))[0].time == 0
+        await house.ingest.accept("http", HERE, Payload(b"1", timestamp="0")).durable()
+        assert [entry.time for entry in await house.kept()] == [0]
 
     tell(story)
 
@@ -255,11 +258,39 @@ def test_what_a_caller_submits_is_held_to_the_same_limits() -> None:
 
 def test_a_payload_is_stored_though_nobody_waits_for_it() -> None:
     async def story(house: House) -> None:
-        house.ingest.accept("http", HERE, Payload(b"1")).cancel()
+        waiting = asyncio.ensure_future(house.ingest.accept("http", HERE, Payload(b"1")).durable())
+        await asyncio.sleep(0)
+        waiting.cancel()
         _ = house.ingest.accept("http", HERE, Payload(b"2"))
         assert [entry.content for entry in await house.kept()] == ["1", "2"]
 
     tell(story)
+
+
+class HandingStore(MemoryEntryStore):
+    """Hands out what it is told to."""
+
+    stored: Stored
+
+    def put(self, *_: EntryWrite) -> Stored:
+        return self.stored
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("unforeseen")])
+def test_a_write_that_was_cancelled_or_failed_as_none_should_counts_as_not_stored(error: Exception | None) -> None:
+    async def told() -> None:
+        store = HandingStore()
+        house = House(store, await registry_of_fates(), 1024)
+        store.stored = asyncio.get_running_loop().create_future()
+        confirmation = house.ingest.accept("http", HERE, Payload(b"1", timestamp="5"))
+        if error is None:
+            store.stored.cancel()
+        else:
+            store.stored.set_exception(error)
+        with pytest.raises(StoreFailed):
+            await confirmation.durable()
+
+    asyncio.run(told())
 
 
 def test_an_overloaded_store_refuses_and_is_counted(tmp_path: Path) -> None:
@@ -268,7 +299,7 @@ def test_an_overloaded_store_refuses_and_is_counted(tmp_path: Path) -> None:
         house = House(await open_entries(f"rocksdb://{tmp_path}", options), await registry_of_fates(), 1024)
         sent = house.ingest.accept("http", HERE, Payload(b"1"))
         assert type(house.refusal(HERE, Payload(b"2"))) is Overloaded
-        await sent
+        await sent.durable()
         assert house.counted("payloads_refused_total", door="http", reason="Overloaded") == 1
         assert house.counted("entries_accepted_total", door="http") == 1
         await house.store.close()

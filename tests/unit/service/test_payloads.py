@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from minori.codec.entry import row_time
 from minori.codec.harvestoptions import read_options
 from minori.errors import EmptyPayload, Error, InvalidBatch, InvalidTime, InvalidTimestamp, PayloadTooLarge
 from minori.model.entry import TimeRange
@@ -199,8 +200,7 @@ def test_a_batch_is_stored_at_the_times_of_its_items_and_the_last_of_one_time_wi
     async def story(ingest: IngestService, store: MemoryEntryStore) -> None:
         item = '{"time":"1970-01-01T00:00:0%dZ","n":%d}'
         body = '{"data":[' + ",".join(item % pair for pair in ((1, 1), (2, 2), (2, 3))) + "]}"
-        written = await ingest.accept("http", HERE, Payload(body.encode(), JSON))
-        assert [one.time for one in written] == [1000, 2000, 2000]
+        await ingest.accept("http", HERE, Payload(body.encode(), JSON)).durable()
         page = await store.query(Resource("OP0000000001", ResourceType.SUBSCRIBER, "001"), TimeRange(descending=False))
         assert [b'"n\\":1' in page.rows[0], b'"n\\":3' in page.rows[1], len(page.rows)] == [True, True, 2]
 
@@ -217,10 +217,11 @@ def test_a_refused_batch_stores_nothing() -> None:
 
 
 def test_what_is_vouched_for_keeps_its_time_and_makes_way_where_that_is_taken() -> None:
-    async def story(ingest: IngestService, _: MemoryEntryStore) -> None:
+    async def story(ingest: IngestService, store: MemoryEntryStore) -> None:
         who = sender()
-        times = [(await ingest.accept_from("beam", who, Payload(b"1", JSON), 5))[0].time for _ in range(2)]
-        assert times == [5, 6]
+        for _ in range(2):
+            await ingest.accept_from("beam", who, Payload(b"1", JSON), 5).durable()
+        assert [row_time(row) for row in (await store.query(who.resource, TimeRange())).rows] == [6, 5]
 
     tell(story, {})
 
@@ -234,9 +235,10 @@ def test_a_door_is_told_how_much_a_device_may_send(harvest: dict[str, Any], byte
 
 
 def test_the_time_in_a_payload_is_where_it_is_stored() -> None:
-    async def story(ingest: IngestService, _: MemoryEntryStore) -> None:
-        (written,) = await ingest.accept("http", HERE, Payload(b'{"time":"1970-01-01T00:00:07Z"}', JSON))
-        assert written.time == 7000
+    async def story(ingest: IngestService, store: MemoryEntryStore) -> None:
+        await ingest.accept("http", HERE, Payload(b'{"time":"1970-01-01T00:00:07Z"}', JSON)).durable()
+        resource = Resource("OP0000000001", ResourceType.SUBSCRIBER, "001")
+        assert [row_time(row) for row in (await store.query(resource, TimeRange())).rows] == [7000]
 
     tell(story, ISO)
 
@@ -248,7 +250,7 @@ def test_a_payload_over_the_limit_that_holds_is_refused_by_the_service_too(
     harvest: dict[str, Any], largest: int
 ) -> None:
     async def story(ingest: IngestService, store: MemoryEntryStore) -> None:
-        await ingest.accept("http", HERE, Payload(b"x" * largest))
+        await ingest.accept("http", HERE, Payload(b"x" * largest)).durable()
         with pytest.raises(PayloadTooLarge) as refused:
             _ = ingest.accept("http", HERE, Payload(b"x" * (largest + 1)))
         assert refused.value.limit == largest

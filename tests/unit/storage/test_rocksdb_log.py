@@ -14,9 +14,9 @@ from typing import IO, Any, TypeVar
 import pytest
 
 from minori.errors import Overloaded, StoreFailed
-from minori.model.entry import Written
+from minori.model.entry import EntryWrite, Written
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
-from minori.storage.contract.entry_story import METER, Watcher, arriving, contents, dated
+from minori.storage.contract.entry_story import METER, Watcher, add_one, arriving, contents, dated
 from minori.storage.rocksdb import database
 from minori.storage.rocksdb.entries import open_entries
 from minori.storage.rocksdb.log import LogFollower, SyncTask, SyncThread
@@ -112,6 +112,12 @@ def is_refused(store: EntryStore) -> bool:
     except StoreFailed:
         return True
     return False
+
+
+HandIn = Callable[[EntryStore, EntryWrite], "asyncio.Future[tuple[Written, ...]]"]
+
+BOTH_WAYS = pytest.mark.parametrize("hand_in", [lambda store, write: store.put(write), add_one], ids=["put", "added"])
+"""A write handed in by `put`, and by `add`."""
 
 
 async def open_at(folder: Path, watcher: Watcher | None = None) -> EntryStore:
@@ -323,13 +329,14 @@ def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypat
     assert "reusing log" in (tmp_path / "LOG").read_text()
 
 
-def test_nothing_is_confirmed_before_its_sync_has_returned(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_nothing_is_confirmed_before_its_sync_has_returned(hand_in: HandIn, tmp_path: Path, disk: Disk) -> None:
     async def scenario() -> None:
         store = await open_at(tmp_path)
         disk.stop()
-        first = store.put(arriving(5))
+        first = hand_in(store, arriving(5))
         await disk.reached()
-        second = store.put(arriving(5))
+        second = hand_in(store, arriving(5))
         await asyncio.sleep(0)
         assert not first.done()
         assert not second.done()
@@ -341,14 +348,15 @@ def test_nothing_is_confirmed_before_its_sync_has_returned(tmp_path: Path, disk:
     run(scenario())
 
 
-def test_what_comes_in_during_a_sync_shares_the_next_one(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_what_comes_in_during_a_sync_shares_the_next_one(hand_in: HandIn, tmp_path: Path, disk: Disk) -> None:
     async def scenario() -> list[int]:
         watcher = Watcher()
         store = await open_at(tmp_path, watcher)
         disk.stop()
-        first = store.put(arriving(5))
+        first = hand_in(store, arriving(5))
         await disk.reached()
-        others = [store.put(arriving(5)) for _ in range(50)]
+        others = [hand_in(store, arriving(5)) for _ in range(50)]
         disk.go.set()
         await asyncio.gather(first, *others)
         await store.close()
@@ -357,11 +365,14 @@ def test_what_comes_in_during_a_sync_shares_the_next_one(tmp_path: Path, disk: D
     assert run(scenario()) == [1, 50]
 
 
-def test_what_is_handed_in_at_once_by_an_idle_store_shares_one_sync(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_what_is_handed_in_at_once_by_an_idle_store_shares_one_sync(
+    hand_in: HandIn, tmp_path: Path, disk: Disk
+) -> None:
     async def scenario() -> list[int]:
         watcher = Watcher()
         store = await open_at(tmp_path, watcher)
-        await asyncio.gather(*[store.put(arriving(5)) for _ in range(50)])
+        await asyncio.gather(*[hand_in(store, arriving(5)) for _ in range(50)])
         await store.close()
         return watcher.commits
 
@@ -386,13 +397,14 @@ def test_what_is_being_synced_counts_as_waiting(tmp_path: Path, disk: Disk, boun
     run(scenario())
 
 
-def test_close_waits_for_what_waits_behind_a_sync(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_close_waits_for_what_waits_behind_a_sync(hand_in: HandIn, tmp_path: Path, disk: Disk) -> None:
     async def scenario() -> None:
         store = await open_at(tmp_path)
         disk.stop()
-        syncing = store.put(arriving(5))
+        syncing = hand_in(store, arriving(5))
         await disk.reached()
-        waiting = store.put(arriving(5))
+        waiting = hand_in(store, arriving(5))
         asyncio.get_running_loop().call_soon(disk.go.set)
         await store.close()
         assert [syncing.result()[0].time, waiting.result()[0].time] == [5, 6]
@@ -418,16 +430,17 @@ def test_that_there_is_no_entry_is_said_once_its_delete_is_durable(tmp_path: Pat
     run(scenario())
 
 
-def test_a_failed_sync_fails_everyone_who_waits_and_everyone_after(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_a_failed_sync_fails_everyone_who_waits_and_everyone_after(hand_in: HandIn, tmp_path: Path, disk: Disk) -> None:
     async def scenario() -> None:
         watcher = Watcher()
         store = await open_at(tmp_path, watcher)
-        await store.put(arriving(1, "confirmed"))
+        await hand_in(store, arriving(1, "confirmed"))
         disk.stop()
         disk.error = OSError(errno.EIO, "Input/output error")
-        syncing = [store.put(arriving(5)) for _ in range(3)]
+        syncing = [hand_in(store, arriving(5)) for _ in range(3)]
         await disk.reached()
-        waiting = [store.put(arriving(5)) for _ in range(3)]
+        waiting = [hand_in(store, arriving(5)) for _ in range(3)]
         disk.go.set()
         results = await asyncio.gather(*syncing, *waiting, return_exceptions=True)
         assert [type(result) for result in results] == [StoreFailed] * 6
@@ -496,11 +509,14 @@ class Spoilt:
             path.write_bytes(sound)
 
 
-def test_a_call_of_which_a_part_cannot_be_made_is_not_made_at_all_and_ends_the_store(tmp_path: Path) -> None:
+@BOTH_WAYS
+def test_a_call_of_which_a_part_cannot_be_made_is_not_made_at_all_and_ends_the_store(
+    hand_in: HandIn, tmp_path: Path
+) -> None:
     async def scenario() -> None:
         spoilt = Spoilt(tmp_path)
         store = await spoilt.opened()
-        waiting = store.put(arriving(1000))
+        waiting = hand_in(store, arriving(1000))
         with pytest.raises(StoreFailed, match="could not be read"):
             # The second has to know what it overwrites.
             _ = store.put(arriving(1000), dated(5))
@@ -518,12 +534,13 @@ def test_a_call_of_which_a_part_cannot_be_made_is_not_made_at_all_and_ends_the_s
     run(scenario())
 
 
-def test_a_call_broken_off_during_a_sync_ends_the_store_once(tmp_path: Path, disk: Disk) -> None:
+@BOTH_WAYS
+def test_a_call_broken_off_during_a_sync_ends_the_store_once(hand_in: HandIn, tmp_path: Path, disk: Disk) -> None:
     async def scenario() -> None:
         spoilt = Spoilt(tmp_path)
         store = await spoilt.opened()
         disk.stop()
-        syncing = store.put(arriving(1000))
+        syncing = hand_in(store, arriving(1000))
         await disk.reached()
         with pytest.raises(StoreFailed):
             _ = store.put(arriving(1000), dated(5))
@@ -542,13 +559,14 @@ def test_a_call_broken_off_during_a_sync_ends_the_store_once(tmp_path: Path, dis
     run(scenario())
 
 
-def test_a_write_that_has_changed_nothing_when_it_cannot_read_fails_alone(tmp_path: Path) -> None:
+@BOTH_WAYS
+def test_a_write_that_has_changed_nothing_when_it_cannot_read_fails_alone(hand_in: HandIn, tmp_path: Path) -> None:
     async def scenario() -> None:
         spoilt = Spoilt(tmp_path)
         store = await spoilt.opened()
         with pytest.raises(StoreFailed, match="could not be read"):
-            _ = store.put(dated(5))
-        assert (await store.put(arriving(1000)))[0].time == 1001
+            _ = hand_in(store, dated(5))
+        assert (await hand_in(store, arriving(1000)))[0].time == 1001
         assert spoilt.watcher.reasons == []
         await store.close()
 

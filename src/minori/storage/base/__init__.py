@@ -26,6 +26,7 @@ from minori.storage.base.catalog import (
     Remove,
     Replace,
 )
+from minori.storage.base.confirmation import Confirmation
 from minori.storage.base.entries import (
     EntryCounts,
     EntryExamination,
@@ -49,6 +50,7 @@ __all__ = [
     "Catalog",
     "Change",
     "Changes",
+    "Confirmation",
     "Conflict",
     "EntryCounts",
     "EntryExamination",

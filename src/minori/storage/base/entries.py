@@ -19,6 +19,7 @@ from minori.model.entry import (
 )
 from minori.model.resource import Resource, ResourceType
 from minori.model.statistics import Interval
+from minori.storage.base.confirmation import Confirmation
 
 
 class StoreStatus(Struct, frozen=True):
@@ -87,6 +88,14 @@ class EntryStore(ABC):
         fewer do than may, however large it is), `StoreFailed` after a failure. The future raises `StoreFailed` if
         the write or its sync fails; what is stored then is unknown until a restart, but for that it is all of
         the call or nothing. A cancelled future does not stop the write.
+        """
+
+    @abstractmethod
+    def add(self, write: EntryWrite) -> tuple[Written, Confirmation]:
+        """Store one entry as `put` does; where it landed is told at once, and later whether that holds.
+
+        For who takes in many: those that become durable together have one confirmation, which nobody can cancel. Its
+        failure is a `StoreFailed`.
         """
 
     @abstractmethod

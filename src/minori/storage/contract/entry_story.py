@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from minori.codec.entry import decode_row, row_time
 from minori.model.entry import CategoryKey, DataEntry, EntryWrite, TimeRange, Written
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
-from minori.storage.base import EntryStore, EntryStoreOptions
+from minori.storage.base import Confirmation, EntryStore, EntryStoreOptions
 
 OPERATOR = "OP0000000001"
 METER = Resource(OPERATOR, ResourceType.SUBSCRIBER, "001010000000001")
@@ -96,6 +96,23 @@ def dated(time: int, content: str = "1", resource: Resource = METER, category: s
 def naming(names: Sequence[str], received: int = 1, resource: Resource = METER) -> EntryWrite:
     """A write that brings attribute names, received at a time."""
     return replace(arriving(1, resource=resource), received=received, attribute_names=tuple(names))
+
+
+def add_one(store: EntryStore, write: EntryWrite) -> "asyncio.Future[tuple[Written, ...]]":
+    """Hand in a write by `add`; what `put` would give of it."""
+    landed: asyncio.Future[tuple[Written, ...]] = asyncio.get_running_loop().create_future()
+    written, confirmation = store.add(write)
+
+    def tell(known: Confirmation) -> None:
+        if landed.cancelled():
+            return
+        if known.failure is None:
+            landed.set_result((written,))
+        else:
+            landed.set_exception(known.failure)
+
+    confirmation.then(tell)
+    return landed
 
 
 async def put_one(store: EntryStore, write: EntryWrite) -> Written:

@@ -40,6 +40,27 @@ class EntryWritesContract(EntryStoreStories):
         assert list((await store.resources(OPERATOR, None, None, 1)).resources) == [ResourceMetadata(METER, 5, ())]
 
     @story
+    async def test_what_is_added_says_at_once_where_it_landed(self, store: EntryStore) -> None:
+        """And is visible once that is confirmed, whoever else it is confirmed with."""
+        added = [store.add(write) for write in (arriving(5, "a"), arriving(5, "b"), dated(5, "c"), dated(9, "d"))]
+        landed = [(5, False), (6, False), (5, True), (9, False)]
+        assert [(written.time, written.overwrote) for written, _ in added] == landed
+        for _, confirmation in added:
+            await confirmation.durable()
+        assert await contents(store) == {5: "c", 6: "b", 9: "d"}
+
+    @story
+    async def test_what_is_added_and_what_is_put_keep_their_order(self, store: EntryStore) -> None:
+        """Of one time the later stands."""
+        put = store.put(dated(5, "a"))
+        (_, first), again = store.add(dated(5, "b")), store.put(dated(5, "c"))
+        (_, last) = store.add(dated(6, "d"))
+        for confirmation in (first, last):
+            await confirmation.durable()
+        assert [(await future)[0].overwrote for future in (put, again)] == [False, True]
+        assert await contents(store) == {5: "c", 6: "d"}
+
+    @story
     async def test_rows_have_the_form_of_the_codec(self, store: EntryStore) -> None:
         """Whatever the content is made of."""
         for time, content in enumerate(("", "\0", '{"a":"é\\n実り"}', '"\\\n', "\U0001f33e", "x" * 100_000)):

@@ -20,6 +20,7 @@ from minori.model.entry import (
 from minori.model.resource import Resource, ResourceMetadata, ResourceType
 from minori.model.statistics import Interval
 from minori.storage.base import (
+    Confirmation,
     EntryCounts,
     EntryExamination,
     EntryRetention,
@@ -55,6 +56,12 @@ class MemoryEntryStore(EntryStore):
         done: Future[tuple[Written, ...]] = get_running_loop().create_future()
         done.set_result(tuple([self._put(write) for write in writes]))
         return done
+
+    def add(self, write: EntryWrite) -> tuple[Written, Confirmation]:
+        """See `EntryStore.add`."""
+        confirmation = Confirmation()
+        get_running_loop().call_soon(confirmation.settle)
+        return self._put(write), confirmation
 
     def _put(self, write: EntryWrite) -> Written:
         resource = write.entry.resource

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from rocksdict import WriteBatch
 
 from minori.errors import Overloaded, StoreFailed
-from minori.storage.base import EntryStoreOptions, StoreStatus
+from minori.storage.base import Confirmation, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.log import LogFollower, SyncThread
 
@@ -24,6 +24,10 @@ Written = Callable[[Mapping[bytes, bytes | None]], None]
 
 Change = Callable[[], tuple[WriteBatch, T]]
 """Reads the database as it is, with nothing waiting to be written; gives what to write at once, and a result."""
+
+
+_Waiting = tuple[Confirmation, list[tuple[Future[Any], Any]]]
+"""Who waits for a commit: those who share its confirmation, and futures with what each will give."""
 
 
 def _nobody(changes: Mapping[bytes, bytes | None]) -> None: ...
@@ -55,7 +59,7 @@ class GroupCommit:
         self._thread = SyncThread(self._synced_on_thread)
         self._failure: StoreFailed | None = None
         self._scheduled = False
-        self._syncing: list[tuple[Future[Any], Any]] = []
+        self._syncing: _Waiting | None = None
         self._syncing_writes = self._syncing_bytes = 0
         self._commit_began = 0.0
         self._idle: Future[None] | None = None
@@ -122,6 +126,13 @@ class GroupCommit:
             self._schedule()
         return future
 
+    def joined(self) -> Confirmation:
+        """The confirmation of all that the next commit writes; it counts as one write more."""
+        self._waiting_writes += 1
+        if not self._scheduled and not self._syncing:
+            self._schedule()
+        return self._confirmation
+
     def write_apart(self, batch: WriteBatch) -> None:
         """Write a batch at once; only while it `is_quiet`. Raises `StoreFailed`, and ends everything, if it fails."""
         try:
@@ -156,7 +167,7 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Confirm or fail what waits, then end the thread."""
-        while self._waiting or self._syncing:
+        while self._waiting_writes or self._syncing:
             self._idle = self._loop.create_future()
             await self._idle
         self._thread.stop()
@@ -193,16 +204,17 @@ class GroupCommit:
         self._batch = WriteBatch(raw_mode=True)
         self._unwritten: dict[bytes, bytes | None] = {}
         self._last: dict[bytes, Callable[[], bytes]] = {}
+        self._confirmation = Confirmation()
         self._waiting: list[tuple[Future[Any], Any]] = []
         self._waiting_writes = self._waiting_bytes = 0
 
     def _commit(self) -> None:
         self._scheduled = False
-        if not self._waiting or self._syncing:
+        if not self._waiting_writes or self._syncing:
             return
         for key, make in self._last.items():
             self._batch.put(key, make())
-        batch, changes, self._syncing = self._batch, self._unwritten, self._waiting
+        batch, changes, self._syncing = self._batch, self._unwritten, (self._confirmation, self._waiting)
         self._syncing_writes, self._syncing_bytes = self._waiting_writes, self._waiting_bytes
         self._start_batch()
         self._commit_began = perf_counter()
@@ -229,14 +241,17 @@ class GroupCommit:
         if error is not None:
             self._fail("synced", error)
             return
-        done, writes = self._syncing, self._syncing_writes
-        self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
+        assert self._syncing is not None  # noqa: S101 - nothing else is synced
+        confirmation, done = self._syncing
+        writes = self._syncing_writes
+        self._syncing, self._syncing_writes, self._syncing_bytes = None, 0, 0
         self._options.observer.commit(writes, perf_counter() - self._commit_began)
         # The next sync runs while the waiters of this one are answered.
         self._commit()
         for future, result in done:
             if not future.done():
                 future.set_result(result)
+        confirmation.settle()
         self._tell_idle()
 
     def _fail(self, what: str, error: BaseException) -> None:
@@ -245,9 +260,12 @@ class GroupCommit:
             " and the server restarted"
         )
         self._failure.__cause__ = error
-        lost = self._syncing + self._waiting + self._apart
+        shared, lost = [self._confirmation], [*self._waiting, *self._apart]
+        if self._syncing is not None:
+            shared.insert(0, self._syncing[0])
+            lost = self._syncing[1] + lost
         self._apart = []
-        self._syncing, self._syncing_writes, self._syncing_bytes = [], 0, 0
+        self._syncing, self._syncing_writes, self._syncing_bytes = None, 0, 0
         self._start_batch()
         self.on_failed()
         self._options.observer.failed(self._failure.message)
@@ -255,6 +273,8 @@ class GroupCommit:
             if not future.done():
                 # One each: an error gathers the traceback of everyone who waits for it.
                 future.set_exception(_again(self._failure))
+        for confirmation in shared:
+            confirmation.settle(_again(self._failure))
         self._tell_idle()
 
     def _tell_idle(self) -> None:

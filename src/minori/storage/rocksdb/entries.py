@@ -17,7 +17,7 @@ from minori.model.entry import (
     Written,
 )
 from minori.model.resource import Resource, ResourceMetadata, ResourceType, grow
-from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
+from minori.storage.base import Confirmation, EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.commit import GroupCommit
@@ -80,15 +80,21 @@ class RocksDBEntryStore(EntryStore):
         """See `EntryStore.put`."""
         begun = self._commit.admit()
         try:
-            if len(writes) == 1:
-                # Most calls: a loop for it would cost a seventh of the whole.
-                written: tuple[Written, ...] = (self._put(writes[0]),)
-            else:
-                written = self._put_several(writes)
+            written = self._put_several(writes)
         except Exception as error:
             self._commit.broken_off(begun, error)
             raise
         return self._commit.confirmed(written, len(writes))
+
+    def add(self, write: EntryWrite) -> tuple[Written, Confirmation]:
+        """See `EntryStore.add`."""
+        begun = self._commit.admit()
+        try:
+            written = self._put(write)
+        except Exception as error:
+            self._commit.broken_off(begun, error)
+            raise
+        return written, self._commit.joined()
 
     async def delete(self, resource: Resource, time: int) -> bool:
         """See `EntryStore.delete`."""
@@ -233,7 +239,7 @@ class RocksDBEntryStore(EntryStore):
         return Written(time, old is not None)
 
     def _tail(self, resource: Resource) -> Tail:
-        tail = self._tails.find(resource)
+        tail = self._tails.get(resource) or self._tails.find(resource)
         if tail is None:
             prefix = keys.entry_prefix(resource)
             self._commit.put(prefix, keys.FENCE)
@@ -288,14 +294,17 @@ class RocksDBEntryStore(EntryStore):
 
     def _touch(self, tail: Tail, write: EntryWrite, writes: int = 1) -> None:
         received, names = write.received, write.attribute_names
-        tail.last_modified = max(tail.last_modified, received)
+        if received > tail.last_modified:  # noqa: PLR1730 - to call `max` would take as long as all else here
+            tail.last_modified = received
         if names != tail.seen:
             tail.seen, grown = names, grow(tail.names, names)
             if grown is not tail.names:
                 tail.names = grown
                 self._commit.put_last(keys.names_key(tail.metadata_key), partial(encode_json, grown))
         tail.counter.count(received, tail.metadata_key, self._commit, writes)
-        self._commit.put_last(tail.metadata_key, tail.metadata_row)
+        if not tail.is_noted:
+            tail.is_noted = True
+            self._commit.put_last(tail.metadata_key, tail.metadata_row)
         if tail.extent.rows >= self._sealer.due_from:
             self._sealer.note(write.entry.resource, tail.extent)
 

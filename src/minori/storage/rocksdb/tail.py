@@ -28,12 +28,14 @@ class Tail:
     taken, by which a burst finds its next free millisecond without asking for each one. `last_modified` is when it was
     last written (UNIX ms, -1: never), `names` are its attribute names, and `seen` those that the last write brought:
     the next one nearly always brings the same. `late` is the earliest time of a row that is before all others and not
-    yet written: `extent` says what can be read, and is set right as the batch is written.
+    yet written: `extent` says what can be read, and is set right as the batch is written. With `is_noted` the next
+    commit is going to ask for its metadata row.
     """
 
     __slots__ = (
         "counter",
         "extent",
+        "is_noted",
         "last_modified",
         "late",
         "metadata_key",
@@ -51,6 +53,7 @@ class Tail:
         self.newest = newest
         self.counter = counter
         self.extent = extent
+        self.is_noted = False
         self.last_modified = -1
         self.late = MAX_TIME + 1
         self.names: tuple[str, ...] = ()
@@ -60,6 +63,7 @@ class Tail:
 
     def metadata_row(self) -> bytes:
         """The value of its metadata row at the moment when it is written; it must have been written to."""
+        self.is_noted = False
         if self.late <= MAX_TIME:
             self.extent.begin(self.late)
             self.late = MAX_TIME + 1
@@ -72,10 +76,12 @@ class Tail:
     def taken(self, candidate: int, time: int) -> None:
         """Note that every time from `candidate` to `time` is taken now."""
         if self.run_first <= candidate <= self.run_last + 1:
-            self.run_last = max(self.run_last, time)
+            if time > self.run_last:  # noqa: PLR1730 - to call `max` would take as long as all the rest
+                self.run_last = time
         else:
             self.run_first, self.run_last = candidate, time
-        self.newest = max(self.newest, time)
+        if time > self.newest:  # noqa: PLR1730 - as above
+            self.newest = time
 
     def freed(self, time: int) -> None:
         """Note that `time` is free again."""
