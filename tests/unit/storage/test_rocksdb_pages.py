@@ -14,6 +14,7 @@ from minori.observe.store import StoreWatch
 from minori.storage.base import EntryStoreOptions
 from minori.storage.rocksdb import entries
 from minori.storage.rocksdb.database import CHUNK
+from minori.storage.rocksdb.pages import AGAINST
 from minori.storage.rocksdb.sealing import Sealing
 
 PLANT = Resource("OP1", ResourceType.DEVICE, "d-1")
@@ -30,6 +31,32 @@ def test_pages_cut_for_their_bytes_make_up_the_whole(
     assert len(pages) > 2
     assert max(map(len, pages)) <= 2 * CHUNK
     assert times == sorted(range(ROWS), reverse=descending)
+
+
+@pytest.mark.parametrize(("rows", "backwards"), [(AGAINST * 5, False), (AGAINST * 5 + 1, True)])
+def test_the_newest_are_read_against_the_order_of_keys_only_where_there_are_many_others(
+    tmp_path: Path, rows: int, *, backwards: bool
+) -> None:
+    """A step back takes RocksDB many times as long in memory. One entry more is read than the page has."""
+
+    async def story() -> None:
+        options = EntryStoreOptions(StoreWatch(Metrics()))
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", options)
+        assert isinstance(store, entries.RocksDBEntryStore)
+        await store.put(*[_write(time, "1") for time in range(rows)])
+        ways, values = [], store._database.values
+
+        def note(start: bytes, limit: int, enough: int, *, backwards: bool, about: int = 16) -> list[bytes]:
+            ways.append(backwards)
+            return values(start, limit, enough, backwards=backwards, about=about)
+
+        store._database.values = note  # type: ignore[method-assign]  # the real method, with a look at its direction
+        page = await store.query(PLANT, TimeRange(0, rows - 1, limit=4))
+        assert [row_time(row) for row in page.rows] == [rows - 1, rows - 2, rows - 3, rows - 4]
+        assert ways == [backwards]
+        await store.close()
+
+    asyncio.run(story())
 
 
 async def _pages(folder: Path, span: TimeRange) -> list[list[int]]:
