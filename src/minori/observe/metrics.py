@@ -1,9 +1,9 @@
 """What Minori counts, under names that Prometheus reads (`minori_…`, our choice)."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
-from minori.observe.tally import Tally
+from minori.observe.tally import Spread, Tally
 
 _INTRODUCTION = (
     "`GET /metrics` on the API's listener answers in Prometheus text. It needs no login and holds counts,"
@@ -52,17 +52,11 @@ class Metrics:
             "How far the newest time chosen by the server ran ahead of the clock",
             registry=self.registry,
         )
-        self.commit_seconds = Histogram(
-            "minori_commit_seconds",
-            "From the start of a write to the end of its sync",
-            buckets=COMMIT_SECONDS,
-            registry=self.registry,
+        self.commit_seconds = Spread(
+            "minori_commit_seconds", "From the start of a write to the end of its sync", COMMIT_SECONDS, self.registry
         )
-        self.commit_entries = Histogram(
-            "minori_commit_entries",
-            "Writes that shared one sync",
-            buckets=COMMIT_ENTRIES,
-            registry=self.registry,
+        self.commit_entries = Spread(
+            "minori_commit_entries", "Writes that shared one sync", COMMIT_ENTRIES, self.registry
         )
         self.waiting = Gauge(
             "minori_writes_waiting",
@@ -232,9 +226,9 @@ def reference() -> str:
         "|---|---|---|---|",
     ]
     for metric in Metrics().__dict__.values():
-        if isinstance(metric, (Counter, Gauge, Histogram, Tally)):
+        if isinstance(metric, (Counter, Gauge, Spread, Tally)):
             (family,) = metric.describe()
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = ", ".join(metric.labels if isinstance(metric, Tally) else metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
+            labels = ", ".join(metric.labels if isinstance(metric, (Spread, Tally)) else metric._labelnames)  # noqa: SLF001 - the library tells them nowhere else
             lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join([*lines, ""])
