@@ -108,6 +108,11 @@ class Block:
         step = len(self._between)
         return array("I", accumulate([len(row) + step for row in split_part(self.text, self.members)], initial=0))
 
+    @cached_property
+    def _ages(self) -> "array[int]":
+        """The rows' times, negated, so that they ascend."""
+        return array("q", [-self._time_at(start) for start in self._starts[: self.count]])
+
     def _start(self, place: int) -> int:
         start = self._found.get(place)
         return self._starts[place] if start is None else start
@@ -117,8 +122,8 @@ class Block:
         if time >= self.newest:
             return 0
         if self._is_searched:
-            # Asked again, it is worth while to know where every row begins.
-            return bisect_left(self._starts, -time, hi=self.count, key=self._age_at)
+            # Asked again, it is worth while to know the times of all rows, and where they begin.
+            return bisect_left(self._ages, -time)
         self._is_searched = True
         start = self._search(time)
         is_there = start < self.size
@@ -149,9 +154,6 @@ class Block:
                 guess = middle - step
             step *= 2
         return start
-
-    def _age_at(self, start: int) -> int:
-        return -self._time_at(start)
 
     def _time_at(self, start: int) -> int:
         begin = start + len(self.members) + len(_TIME)

@@ -17,7 +17,7 @@ from minori.storage.rocksdb.keys import TIME_BYTES, block_prefix, pack_time, unp
 KEPT_BYTES = 48 * 1024 * 1024
 """Bytes of blocks that are kept unpacked (our choice)."""
 
-OVERHEAD = 1024
+OVERHEAD = 2048
 """Bytes that a block is counted with besides its text."""
 
 SEEN = 4_096
@@ -81,10 +81,13 @@ class Blocks:
         keys = self._keys(prefix, first, last, descending=descending)
         chunk = list(islice(keys, AT_ONCE if want > FEW else 1))
         while chunk:
-            kept = [self._known(key) for key in chunk]
+            kept = list(map(self._blocks.get, chunk))
             packed = self._packed(chunk, kept) if None in kept else {}
-            for key, known in zip(chunk, kept, strict=True):
-                block = known or self._unpacked(key, packed.get(key, b""))
+            for key, block in zip(chunk, kept, strict=True):
+                if block is None:
+                    block = self._unpacked(key, packed.get(key, b""))  # noqa: PLW2901 - the same block, read
+                else:
+                    self._blocks.move_to_end(key)
                 # The first of them in time may end before.
                 if block.newest >= first:
                     yield block

@@ -113,11 +113,14 @@ class Reading:
         until = min(high, self._extent.blocks_until - 1)
         want = self._want - self.found.count
         for block in self._blocks.within(self._prefix, low, until, descending=self._descending, want=want):
-            among: list[bytes] = []
             if rows:
                 before, among, rows = self._parted(rows, block)
                 self.found.add_rows(before)
-            self._add(block, among, *block.span(low, high))
+                self._add(block, among, *block.span(low, high))
+            elif self._descending:
+                self.found.add_block(block, *block.span(low, high))
+            else:
+                self._add(block, [], *block.span(low, high))
             if self.is_over:
                 # The rows that are left are beyond this block.
                 return
