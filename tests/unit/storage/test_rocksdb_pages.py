@@ -12,7 +12,7 @@ from minori.model.resource import Resource, ResourceType
 from minori.observe.metrics import Metrics
 from minori.observe.store import StoreWatch
 from minori.storage.base import EntryStoreOptions
-from minori.storage.rocksdb import entries
+from minori.storage.rocksdb import entries, keys
 from minori.storage.rocksdb.database import CHUNK
 from minori.storage.rocksdb.pages import AGAINST
 from minori.storage.rocksdb.sealing import Sealing
@@ -54,6 +54,24 @@ def test_the_newest_are_read_against_the_order_of_keys_only_where_there_are_many
         page = await store.query(PLANT, TimeRange(0, rows - 1, limit=4))
         assert [row_time(row) for row in page.rows] == [rows - 1, rows - 2, rows - 3, rows - 4]
         assert ways == [backwards]
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_where_rows_suffice_no_block_is_read_and_the_newest_are_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        options, plan = EntryStoreOptions(StoreWatch(Metrics())), Sealing(rows=100, due=300)
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", options, plan)
+        assert isinstance(store, entries.RocksDBEntryStore)
+        for begin in range(0, 300, 100):
+            await store.put(*[_write(time, "1") for time in range(begin, begin + 100)])
+        # 200 are left of the 300 that were due: more than are asked for, and few enough to be read in order.
+        for newest, span in ((299, TimeRange(limit=10)), (280, TimeRange(0, 280, limit=100))):
+            page = await store.query(PLANT, span)
+            assert [row_time(row) for row in page.rows] == [*range(newest, newest - span.limit, -1)]
+        assert not store._blocks._seen
+        assert store._recent.page(keys.entry_prefix(PLANT), 0, MAX_TIME, 10) is not None
         await store.close()
 
     asyncio.run(story())

@@ -81,13 +81,10 @@ class Blocks:
         keys = self._keys(prefix, first, last, descending=descending)
         chunk = list(islice(keys, AT_ONCE if want > FEW else 1))
         while chunk:
-            kept = list(map(self._blocks.get, chunk))
+            kept = [self._known(key) for key in chunk]
             packed = self._packed(chunk, kept) if None in kept else {}
-            for key, block in zip(chunk, kept, strict=True):
-                if block is None:
-                    block = self._unpacked(key, packed.get(key, b""))  # noqa: PLW2901 - the same block, read
-                else:
-                    self._blocks.move_to_end(key)
+            for key, known in zip(chunk, kept, strict=True):
+                block = known or self._unpacked(key, packed.get(key, b""))
                 # The first of them in time may end before.
                 if block.newest >= first:
                     yield block

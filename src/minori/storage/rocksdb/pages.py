@@ -83,9 +83,11 @@ class Reading:
             return [], first, self._extent.rows_from - 1
         want = self._want - self.found.count
         if self._descending and self._extent.rows <= AGAINST * want:
-            all_rows = self._all_rows(max(first, self._extent.rows_from), last)
-            if all_rows is not None:
-                return all_rows, first, last
+            newest = self._all_rows(max(first, self._extent.rows_from), last)
+            if newest is not None:
+                # Behind as many as are wanted nothing is looked at, nor are the blocks there.
+                low = row_time(newest[want - 1]) if len(newest) > want else first
+                return newest[:want], low, last
         start = last if self._descending else first
         # The fence behind the rows is read with them.
         about = self._extent.rows + 1
