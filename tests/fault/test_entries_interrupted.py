@@ -131,9 +131,20 @@ class Interrupted:
 
     def _crash(self, answers: Any, memory: MemoryEntryStore) -> Path:
         folder = Path(tempfile.mkdtemp(dir=self._copies))
-        shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+        while not copied(self._folder, folder):
+            shutil.rmtree(folder)
         self._crashes.append(Crash(folder, answers, memory))
         return folder
+
+
+def copied(live: Path, folder: Path) -> bool:
+    """Whether what was copied is how it was at one moment: RocksDB makes and removes tables while it is copied."""
+    names = sorted(live.iterdir())
+    try:
+        shutil.copytree(live, folder, dirs_exist_ok=True)
+    except shutil.Error:
+        return False
+    return sorted(live.iterdir()) == names
 
 
 def _place(log: Path) -> int:
