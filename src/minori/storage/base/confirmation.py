@@ -17,19 +17,24 @@ class Confirmation:
     exception handler, and the others are called all the same.
     """
 
-    __slots__ = ("_waiting", "failure", "is_known", "then")
+    __slots__ = ("_waiting", "failure", "is_known")
 
     def __init__(self) -> None:
         self.is_known = False
         self.failure: Error | None = None
         self._waiting: list[Told] = []
-        self.then: Callable[[Told], object] = self._waiting.append
-        """Call somebody when it is known; at once if it is. The list's own method, which spares each a frame."""
+
+    def then(self, told: Told) -> None:
+        """Call somebody when it is known; at once if it is."""
+        if self.is_known:
+            self._tell([told])
+        else:
+            self._waiting.append(told)
 
     def settle(self, failure: Error | None = None) -> None:
         """Make it known, once, on the loop of those who wait."""
         self.is_known, self.failure = True, failure
-        waiting, self._waiting, self.then = self._waiting, [], lambda told: self._tell([told])
+        waiting, self._waiting = self._waiting, []
         self._tell(waiting)
 
     async def known(self) -> None:
