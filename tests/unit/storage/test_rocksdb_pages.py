@@ -14,7 +14,7 @@ from minori.observe.store import StoreWatch
 from minori.storage.base import EntryStoreOptions
 from minori.storage.rocksdb import entries, keys
 from minori.storage.rocksdb.database import CHUNK
-from minori.storage.rocksdb.pages import AGAINST
+from minori.storage.rocksdb.pages import AGAINST, ORDERED_BYTES
 from minori.storage.rocksdb.sealing import Sealing
 
 PLANT = Resource("OP1", ResourceType.DEVICE, "d-1")
@@ -54,6 +54,33 @@ def test_the_newest_are_read_against_the_order_of_keys_only_where_there_are_many
         page = await store.query(PLANT, TimeRange(0, rows - 1, limit=4))
         assert [row_time(row) for row in page.rows] == [rows - 1, rows - 2, rows - 3, rows - 4]
         assert ways == [backwards]
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_of_large_rows_no_more_are_read_than_are_wanted_and_a_few(tmp_path: Path) -> None:
+    """Not all of them, to turn them round."""
+
+    async def story() -> None:
+        options = EntryStoreOptions(StoreWatch(Metrics()))
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", options)
+        assert isinstance(store, entries.RocksDBEntryStore)
+        for time in range(200):
+            await store.put(_write(time, "x" * 40_000))
+        read, values = [], store._database.values
+
+        def note(start: bytes, limit: int, enough: int, *, backwards: bool, about: int = 16) -> list[bytes]:
+            found = values(start, limit, enough, backwards=backwards, about=about)
+            read.append((backwards, sum(map(len, found))))
+            return found
+
+        store._database.values = note  # type: ignore[method-assign]  # the real method, with a look at what it finds
+        page = await store.query(PLANT, TimeRange(0, 199, limit=30))
+        assert [row_time(row) for row in page.rows] == [*range(199, 169, -1)]
+        (ordered, size), (against, _) = read
+        assert (ordered, against) == (False, True)
+        assert size <= 2 * ORDERED_BYTES
         await store.close()
 
     asyncio.run(story())

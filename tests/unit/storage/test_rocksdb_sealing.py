@@ -22,7 +22,7 @@ from minori.storage.contract.entry_story import METER, Watcher, contents, dated,
 from minori.storage.rocksdb import database, keys, sealing
 from minori.storage.rocksdb.entries import RocksDBEntryStore, open_entries
 from minori.storage.rocksdb.metadata import Extent
-from minori.storage.rocksdb.sealing import SEALING, Sealing
+from minori.storage.rocksdb.sealing import SEALING, SLICE_BLOCKS, Sealing
 from minori.storage.rocksdb.tail import Tail
 
 PREFIX = keys.entry_prefix(METER)
@@ -216,6 +216,20 @@ def test_no_more_rows_than_one_block_has_are_read_for_what_came_late(tmp_path: P
         assert await times(store) == [50, *range(100, 159)]
 
     tell(tmp_path, story, GATHERING)
+
+
+@pytest.mark.parametrize("size", [10_000, 20_000, 33_000])
+def test_a_slice_of_large_rows_is_no_larger_than_its_blocks(tmp_path: Path, size: int) -> None:
+    """Everyone waits for it."""
+
+    async def story(store: RocksDBEntryStore) -> None:
+        store._sealer.close()
+        for time in range(SEALING.gathered):
+            await store.put(dated(time, "x" * size))
+        store._sealer.slices(1)
+        assert 0 < SEALING.gathered - rows_of(store) <= 1.1 * SLICE_BLOCKS * SEALING.size / size + 1
+
+    tell(tmp_path, story, SEALING)
 
 
 @pytest.mark.parametrize("descending", [True, False])

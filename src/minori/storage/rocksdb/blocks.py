@@ -18,7 +18,7 @@ KEPT_BYTES = 48 * 1024 * 1024
 """Bytes of blocks that are kept unpacked (our choice)."""
 
 OVERHEAD = 2048
-"""Bytes that a block is counted with besides its text."""
+"""Bytes that a block is counted with besides its text: where its rows begin, and their times."""
 
 SEEN = 4_096
 """Blocks of which it is remembered that they were read. One is kept when it is read again while this is remembered (our

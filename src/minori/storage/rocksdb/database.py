@@ -75,7 +75,8 @@ class Database:
                 if not chunk or keys.FENCE in chunk:
                     break
                 size += sum(map(len, chunk))
-                most = CHUNK
+                # Large values are not read by the hundred beyond what is enough.
+                most = min(CHUNK, 1 + (enough - size) * len(values) // size)
             return values
 
         return _read(scan)

@@ -22,6 +22,10 @@ AGAINST: Final = 8
 links them one way, and looks for each one before anew."""
 
 
+ORDERED_BYTES: Final = 512 * 1024
+"""How many bytes of rows are read in key order for that (our choice): to read the few wanted of large ones is less."""
+
+
 class Reading:
     """One read of a resource, known by the `prefix` of its rows' keys. Nothing may be written meanwhile.
 
@@ -104,7 +108,7 @@ class Reading:
         """All rows and tombstones from `first` to `last`, newest first; `None` if they are too large together."""
         count = self._extent.rows + 1
         place = self._prefix + keys.pack_time(first)
-        rows = self._database.values(place, count, self._enough, backwards=False, about=count)
+        rows = self._database.values(place, count, min(self._enough, ORDERED_BYTES), backwards=False)
         scanned = len(rows)
         rows = inside(rows, first, last, descending=False)
         # Without what lies behind them, or the fence, they are not known to be all.
@@ -115,14 +119,11 @@ class Reading:
         until = min(high, self._extent.blocks_until - 1)
         want = self._want - self.found.count
         for block in self._blocks.within(self._prefix, low, until, descending=self._descending, want=want):
+            among: list[bytes] = []
             if rows:
                 before, among, rows = self._parted(rows, block)
                 self.found.add_rows(before)
-                self._add(block, among, *block.span(low, high))
-            elif self._descending:
-                self.found.add_block(block, *block.span(low, high))
-            else:
-                self._add(block, [], *block.span(low, high))
+            self._add(block, among, *block.span(low, high))
             if self.is_over:
                 # The rows that are left are beyond this block.
                 return
