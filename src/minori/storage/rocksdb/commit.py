@@ -17,6 +17,7 @@ from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.log import LogFollower, SyncThread
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 
 
 Written = Callable[[Mapping[bytes, bytes | None]], None]
@@ -39,9 +40,9 @@ def _nothing(writes: int) -> None: ...
 class GroupCommit:
     """The one writer of a database. Used on one loop alone.
 
-    A caller asks `admit`, makes its changes, then takes a future from `confirmed`, all without giving up the
-    loop: what one caller changes is in one batch. The first failed write or sync ends it: everything that
-    waits fails, and so does every later `admit`.
+    A caller has its changes `made`, or asks `admit` and makes them, then takes a future from `confirmed` or what it
+    shares from `joined`, all without giving up the loop: what one caller changes is in one batch. The first failed
+    write or sync ends it: everything that waits fails, and so does every later `admit`.
 
     `is_quiet` says that nothing waits to be written. Then, and only then, a batch may be written apart, which needs
     no confirmation: it is in the log before all that follows. `on_quiet` is called with the number of writes each
@@ -78,8 +79,8 @@ class GroupCommit:
         """Whether nothing is written any more."""
         return self._failure is not None
 
-    def admit(self) -> int:
-        """Raise `StoreFailed` after a failure, `Overloaded` if too much waits; otherwise where the caller begins."""
+    def admit(self) -> None:
+        """Raise `StoreFailed` after a failure, `Overloaded` if too much waits."""
         if self._failure is not None:
             raise _again(self._failure)
         if (
@@ -87,12 +88,20 @@ class GroupCommit:
             or self._waiting_bytes + self._syncing_bytes >= self._options.waiting_bytes
         ):
             raise Overloaded
-        return self._batch.len()
 
-    def broken_off(self, begun: int, error: Exception) -> None:
-        """End it if a caller who began there has made changes and cannot make the rest: a part is never written."""
-        if self._batch.len() > begun:
-            self._fail("read", error.__cause__ or error)
+    def made(self, make: Callable[[Given], T], given: Given) -> T:
+        """What `make` gives, which makes a caller's changes out of what is given. Raises as `admit` and as `make` do.
+
+        If `make` breaks off when it has made changes, everything ends: a part is never written.
+        """
+        self.admit()
+        begun = self._batch.len()
+        try:
+            return make(given)
+        except Exception as error:
+            if self._batch.len() > begun:
+                self._fail("read", error.__cause__ or error)
+            raise
 
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key with the next commit."""

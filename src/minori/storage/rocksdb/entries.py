@@ -78,23 +78,11 @@ class RocksDBEntryStore(EntryStore):
 
     def put(self, *writes: EntryWrite) -> "Future[tuple[Written, ...]]":
         """See `EntryStore.put`."""
-        begun = self._commit.admit()
-        try:
-            written = self._put_several(writes)
-        except Exception as error:
-            self._commit.broken_off(begun, error)
-            raise
-        return self._commit.confirmed(written, len(writes))
+        return self._commit.confirmed(self._commit.made(self._put_several, writes), len(writes))
 
     def add(self, write: EntryWrite) -> tuple[Written, Confirmation]:
         """See `EntryStore.add`."""
-        begun = self._commit.admit()
-        try:
-            written = self._put(write)
-        except Exception as error:
-            self._commit.broken_off(begun, error)
-            raise
-        return written, self._commit.joined()
+        return self._commit.made(self._put, write), self._commit.joined()
 
     async def delete(self, resource: Resource, time: int) -> bool:
         """See `EntryStore.delete`."""
