@@ -318,10 +318,13 @@ def test_a_log_that_is_left_has_been_synced_to_its_end(tmp_path: Path, monkeypat
         store = await open_entries(f"rocksdb://{tmp_path}", EntryStoreOptions(Watcher()), unsealed)
         # What was written as it was made is in a table.
         synced.update(logs_of(tmp_path))
-        for start in range(0, 300, 30):
+        for start in range(0, 6000, 30):
             await asyncio.gather(*[store.put(arriving(number, "x" * 2000)) for number in range(start, start + 30)])
             # Of a log that was written over an older one, what is left of that is cut off at the end.
             assert {log for log, held in logs_of(tmp_path).items() if not synced[log].startswith(held)} == set()
+            # When a log is spare depends on RocksDB's threads.
+            if start >= 300 and "reusing log" in (tmp_path / "LOG").read_text():
+                break
         await store.close()
 
     run(scenario())
