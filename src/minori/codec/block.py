@@ -17,20 +17,23 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import Final
 
-from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError
+from zstandard import ZstdCompressionParameters, ZstdCompressor, ZstdDecompressor, ZstdError
 
 from minori.codec.entry import row_time, split_part
 from minori.errors import StoreFailed
 
 LEVEL: Final = 1
-"""Of zstd (our choice, measured): the higher ones make rows of telemetry no smaller."""
+"""Of zstd (our choice, measured): the higher ones make rows of telemetry no smaller. Its parameters are those for long
+texts, which look for repetitions of seven bytes and more: what repeats in rows is long, and fewer are faster read."""
+
+MOST_PLACES: Final = 14
+"""The most places of the text that zstd remembers, as a power of two: those of the level itself."""
 
 _head = struct.Struct(">IQI")
-_compress = ZstdCompressor(level=LEVEL).compress
 _decompress = ZstdDecompressor().decompress
 _TIME: Final = b'"time":'
 
@@ -40,6 +43,10 @@ class Block:
 
     `count` rows are from `oldest` to `newest` (UNIX ms); their text has `size` bytes.
     """
+
+    count: int
+    newest: int
+    size: int
 
     def __init__(self, oldest: int, packed: bytes) -> None:
         """Raises `StoreFailed` if that is no block."""
@@ -51,25 +58,32 @@ class Block:
             raise _damaged("has no rows")
         self.oldest = oldest
         self._packed = packed
-        self._found = {0: 0, self.count: self.size + 1}
-        self._is_searched = False
+        self._text: bytes | None = None
+        self._found: tuple[int, int] | None = None
 
-    @cached_property
+    @property
     def text(self) -> bytes:
         """The joined rows. Raises `StoreFailed` if they cannot be unpacked."""
+        # Of many blocks nothing else is asked, and only once: `cached_property` would lock each.
+        if self._text is None:
+            self._text = self._unpacked()
+            self._packed = b""
+        return self._text
+
+    def _unpacked(self) -> bytes:
         try:
             text = _decompress(self._packed[_head.size :], max_output_size=self.size)
         except ZstdError as error:
             raise _damaged(f"cannot be unpacked: {error}") from error
         if len(text) != self.size:
             raise _damaged(f"has {len(text)} bytes and says {self.size}")
-        del self._packed
         return text
 
-    @cached_property
+    @property
     def members(self) -> bytes:
         """What stands in front of each row."""
-        return self.text[: self.text.index(_TIME)]
+        text = self.text
+        return text[: text.index(_TIME)]
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """The places of the rows from `first` to `last` (UNIX ms, both included), as a range's two ends."""
@@ -98,7 +112,7 @@ class Block:
         """The time of the row at a place."""
         return self._time_at(self._start(place))
 
-    @cached_property
+    @property
     def _between(self) -> bytes:
         return b"," + self.members
 
@@ -114,37 +128,50 @@ class Block:
         return array("q", [-self._time_at(start) for start in self._starts[: self.count]])
 
     def _start(self, place: int) -> int:
-        start = self._found.get(place)
-        return self._starts[place] if start is None else start
+        if place == 0:
+            return 0
+        if place == self.count:
+            return self.size + 1
+        if self._found is not None and self._found[0] == place:
+            return self._found[1]
+        return self._starts[place]
 
     def _place(self, time: int) -> int:
         """The place of the newest row that is no newer than `time`; behind all others if there is none."""
         if time >= self.newest:
             return 0
-        if self._is_searched:
+        if self._found is not None:
             # Asked again, it is worth while to know the times of all rows, and where they begin.
             return bisect_left(self._ages, -time)
-        self._is_searched = True
-        start = self._search(time)
-        is_there = start < self.size
-        place = self.text.count(self._between, 0, start + len(self.members)) if is_there else self.count
-        self._found[place] = start
+        between = self._between
+        start = self._search(time, between)
+        place = self._count_before(start, between)
+        self._found = place, start
         return place
 
-    def _search(self, time: int) -> int:
+    def _count_before(self, start: int, between: bytes) -> int:
+        """How many rows begin before the one that begins at `start`, or behind the text."""
+        if start >= self.size:
+            return self.count
+        if 2 * start < self.size:
+            return self.text.count(between, 0, start + len(between) - 1)
+        return self.count - 1 - self.text.count(between, start)
+
+    def _search(self, time: int, between: bytes) -> int:
         """Where that row begins, behind the text if there is none.
 
         Rows are mostly about as long as each other and as far apart, so it begins where the row would be then, goes on
         in growing steps, and halves what is between: to find where every row begins would take several times as long.
         """
-        text, between = self.text, self._between
+        text = self.text
+        lead = len(between) + len(_TIME)
         low, high = 0, len(text)
         start, step = high + 1, len(text) // self.count
         guess = (self.newest - time) * len(text) // max(self.newest - self.oldest, 1) - step // 2
         while low < high:
             middle = guess if low <= guess < high else (low + high) // 2
             at = text.find(between, middle)
-            if at >= 0 and self._time_at(at + 1) > time:
+            if at >= 0 and int(text[at + lead : text.index(b",", at + lead)]) > time:
                 low = at + 1
                 guess = low + step
             else:
@@ -163,7 +190,14 @@ class Block:
 def pack_block(members: bytes, rows: Sequence[bytes]) -> bytes:
     """The block of these rows, newest first, at least one; `members` are those of their resource."""
     text = members + (b"," + members).join(rows)
-    return _head.pack(len(rows), row_time(rows[0]), len(text)) + _compress(text)
+    # As many places as a row has bytes, about: what a row repeats is best taken from the one before.
+    places = min((len(text) // len(rows)).bit_length(), MOST_PLACES)
+    return _head.pack(len(rows), row_time(rows[0]), len(text)) + _compressor(places).compress(text)
+
+
+@cache
+def _compressor(places: int) -> ZstdCompressor:
+    return ZstdCompressor(compression_params=ZstdCompressionParameters.from_level(LEVEL, hash_log=places))
 
 
 def _damaged(how: str) -> StoreFailed:

@@ -4,8 +4,9 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from zstandard import ZstdCompressor
 
-from minori.codec.block import Block, pack_block
+from minori.codec.block import LEVEL, Block, pack_block
 from minori.codec.entry import decode_row, encode_row, members
 from minori.errors import StoreFailed
 from minori.model.entry import MAX_TIME, DataEntry
@@ -125,6 +126,30 @@ def test_what_compresses_well_becomes_small() -> None:
     """The resource's members stand in front of each row."""
     rows = rows_at(METER, list(range(10_000, 10_128)))
     assert len(pack_block(members(METER), rows)) < sum(map(len, rows)) / 10
+
+
+@pytest.mark.parametrize("size", [0, 10, 100, 1_000, 10_000, 100_000])
+@pytest.mark.parametrize("count", [1, 2, 128])
+def test_rows_of_any_length_are_packed(size: int, count: int) -> None:
+    chance = Random(size)  # noqa: S311 - a script, no secret
+    text = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz ", k=size))
+    rows = [encode_row(DataEntry(METER, time, f"{time} {text}", "text/plain")) for time in range(count, 0, -1)]
+    packed = pack_block(members(METER), rows)
+    assert Block(1, packed).rows(0, count) == rows
+    if count > 2 and size < 10_000:
+        # What is the same in all of them is there once.
+        assert len(packed) < 2 * size + 20 * count + 200
+
+
+def test_telemetry_is_no_larger_than_by_the_level_of_zstd_alone() -> None:
+    chance = Random(7)  # noqa: S311 - a script, no secret
+    contents = [
+        f'{{"temperature":{chance.gauss(20, 3):.2f},"humidity":{chance.gauss(50, 9):.1f},"seq":{number}}}'
+        for number in range(128)
+    ]
+    rows = [encode_row(DataEntry(METER, time, text, "application/json")) for time, text in enumerate(contents)][::-1]
+    packed = pack_block(members(METER), rows)
+    assert len(packed) < 16 + len(ZstdCompressor(level=LEVEL).compress(Block(0, packed).text))
 
 
 SOUND = pack_block(members(METER), rows_at(METER, [3, 4, 9]))
