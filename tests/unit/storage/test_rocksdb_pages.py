@@ -97,8 +97,36 @@ def test_where_rows_suffice_no_block_is_read_and_the_newest_are_kept(tmp_path: P
         for newest, span in ((299, TimeRange(limit=10)), (280, TimeRange(0, 280, limit=100))):
             page = await store.query(PLANT, span)
             assert [row_time(row) for row in page.rows] == [*range(newest, newest - span.limit, -1)]
-        assert not store._blocks._seen
+        assert not any(store._blocks._seen)
         assert store._recent.page(keys.entry_prefix(PLANT), 0, MAX_TIME, 10) is not None
+        await store.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("first", [0, 50, 150, 248])
+def test_rows_that_a_range_reaches_are_read_once_and_those_that_come_are_added(tmp_path: Path, first: int) -> None:
+    async def story() -> None:
+        options, plan = EntryStoreOptions(StoreWatch(Metrics())), Sealing(rows=100, due=200)
+        store = await entries.open_entries(f"rocksdb://{tmp_path}/entries", options, plan)
+        assert isinstance(store, entries.RocksDBEntryStore)
+        for time in range(250):
+            await store.put(_write(time, "1"))
+        read, values = [], store._database.values
+
+        def note(start: bytes, limit: int, enough: int, *, backwards: bool, about: int = 16) -> list[bytes]:
+            read.append(start)
+            return values(start, limit, enough, backwards=backwards, about=about)
+
+        store._database.values = note  # type: ignore[method-assign]  # the real method, with a look at what it is asked
+        reads = []
+        for last in range(248, 255):
+            read.clear()
+            page = await store.query(PLANT, TimeRange(first, last, limit=1000))
+            assert [row_time(row) for row in page.rows] == [*range(last, first - 1, -1)]
+            reads.append(len(read))
+            await store.put(_write(last + 2, "1"))
+        assert reads == [1, 0, 0, 0, 0, 0, 0]
         await store.close()
 
     asyncio.run(story())

@@ -32,7 +32,7 @@ def put(recent: Recent, time: int, value: bytes | None) -> None:
 def recent() -> Recent:
     """Keeps the entries at 30, 20 and 10, which are not all there are."""
     recent = Recent()
-    recent.keep(PREFIX, rows(30, 20, 10), whole=False)
+    recent.keep(PREFIX, rows(30, 20, 10), 10)
     return recent
 
 
@@ -46,7 +46,7 @@ def test_a_page_that_reaches_the_oldest_row_needs_the_disk(recent: Recent) -> No
 
 def test_a_page_of_a_resource_that_is_here_whole_has_an_end() -> None:
     recent = Recent()
-    recent.keep(PREFIX, rows(30, 20), whole=True)
+    recent.keep(PREFIX, rows(30, 20), 0)
     assert newest(recent, 10) == EntryPage(rows(30, 20), None)
 
 
@@ -75,6 +75,14 @@ def test_a_span_that_reaches_beyond_the_oldest_row_needs_the_disk(recent: Recent
     assert recent.rows(PREFIX, first, last) is None
 
 
+@pytest.mark.parametrize(("first", "is_here"), [(4, False), (5, True), (9, True)])
+def test_a_span_may_reach_beyond_the_oldest_row_as_far_as_there_are_no_others(*, first: int, is_here: bool) -> None:
+    recent = Recent()
+    recent.keep(PREFIX, rows(30, 20, 10), 5)
+    page, found = newest(recent, 5, first), recent.rows(PREFIX, first, MAX_TIME)
+    assert (page, found) == ((EntryPage(rows(30, 20, 10), None), rows(30, 20, 10)) if is_here else (None, None))
+
+
 def test_a_newer_row_is_in_the_next_page(recent: Recent) -> None:
     put(recent, 40, row(40))
     assert newest(recent, 2) == EntryPage(rows(40, 30), 30)
@@ -94,7 +102,7 @@ def test_a_change_of_another_resource_changes_nothing(recent: Recent) -> None:
 
 def test_a_run_that_grows_loses_its_oldest_rows() -> None:
     recent = Recent(largest_run=RUN_OVERHEAD + 40 * len(row(10)))
-    recent.keep(PREFIX, rows(*range(49, 9, -1)), whole=True)
+    recent.keep(PREFIX, rows(*range(49, 9, -1)), 0)
     put(recent, 50, row(50))
     assert newest(recent, 40) is None
     assert newest(recent, 2) == EntryPage(rows(50, 49), 49)
@@ -103,21 +111,21 @@ def test_a_run_that_grows_loses_its_oldest_rows() -> None:
 
 def test_of_rows_that_are_too_many_the_newest_are_kept() -> None:
     recent = Recent(largest_run=RUN_OVERHEAD + 2 * len(row(10)))
-    recent.keep(PREFIX, rows(30, 20, 10), whole=True)
+    recent.keep(PREFIX, rows(30, 20, 10), 0)
     assert newest(recent, 1) == EntryPage(rows(30), 30)
     assert newest(recent, 2) is None
 
 
 def test_rows_that_are_large_are_not_kept() -> None:
     recent = Recent(largest_run=RUN_OVERHEAD + 100)
-    recent.keep(PREFIX, [row(10, "a" * 100)], whole=True)
+    recent.keep(PREFIX, [row(10, "a" * 100)], 0)
     assert newest(recent, 1) is None
 
 
 def test_the_resource_that_nobody_asked_for_the_longest_is_forgotten_first() -> None:
     recent = Recent(kept=2 * (RUN_OVERHEAD + len(row(10))))
     for prefix in (b"1", b"2"):
-        recent.keep(prefix, rows(10), whole=True)
+        recent.keep(prefix, rows(10), 0)
     assert recent.page(b"1", 0, MAX_TIME, 1) is not None
-    recent.keep(b"3", rows(10), whole=True)
+    recent.keep(b"3", rows(10), 0)
     assert [recent.page(prefix, 0, MAX_TIME, 1) is not None for prefix in (b"1", b"2", b"3")] == [True, False, True]

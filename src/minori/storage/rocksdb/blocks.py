@@ -7,8 +7,9 @@ changes blocks writes the change himself, at a moment when nothing waits to be w
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
+from zlib import crc32
 
 from minori.codec.block import Block
 from minori.storage.rocksdb.database import Database
@@ -20,9 +21,9 @@ KEPT_BYTES = 48 * 1024 * 1024
 OVERHEAD = 2048
 """Bytes that a block is counted with besides its text: where its rows begin, and their times."""
 
-SEEN = 4_096
-"""Blocks of which it is remembered that they were read. One is kept when it is read again while this is remembered (our
-choice): ranges that are read once drive nothing out, and are unpacked into memory that is still at hand."""
+SEEN = 2_048
+"""Places for what was read, by checksums of the keys. A block is kept when it is read again before another has taken
+its place (our choice): ranges that are read once drive nothing out, and are unpacked into memory still at hand."""
 
 AT_ONCE = 12
 """Blocks that are read at once: those of a page of 1,000, and of most others (our choice)."""
@@ -53,7 +54,7 @@ class Blocks:
         self._kept = kept
         self._blocks: OrderedDict[bytes, Block] = OrderedDict()
         self._size = 0
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._seen = array("L", [0]) * SEEN
         self._lists: OrderedDict[bytes, array[int] | int] = OrderedDict()
 
     def at(self, prefix: bytes, time: int) -> Block | None:
@@ -152,14 +153,14 @@ class Blocks:
                 return
             place = start + pack_time(time - 1 if descending else time + 1)
 
-    def _packed(self, keys: list[bytes], kept: Sequence[Block | None]) -> dict[bytes, bytes]:
+    def _packed(self, keys: list[bytes], kept: list[Block | None]) -> dict[bytes, bytes]:
         """What is not kept of these keys, between which there are no others, read at once."""
         missing = [key for key, block in zip(keys, kept, strict=True) if block is None]
         if len(missing) == 1:
             # A scan takes two or three times as long for one.
             return {missing[0]: self._database.get(missing[0]) or b""}
         low, high = sorted((missing[0], missing[-1]))
-        return dict(self._database.items(low, high, len(keys)))
+        return dict(self._database.items_once(low, high, len(keys)))
 
     def _known(self, key: bytes) -> Block | None:
         block = self._blocks.get(key)
@@ -172,13 +173,11 @@ class Blocks:
 
     def _unpacked(self, key: bytes, packed: bytes) -> Block:
         block = Block(unpack_time(key[-TIME_BYTES:]), packed)
-        if key in self._seen:
-            del self._seen[key]
+        mark = crc32(key)
+        if self._seen[mark % SEEN] == mark:
             self._keep(key, block)
         else:
-            self._seen[key] = None
-            if len(self._seen) > SEEN:
-                self._seen.popitem(last=False)
+            self._seen[mark % SEEN] = mark
         return block
 
     def _keep(self, key: bytes, block: Block) -> None:

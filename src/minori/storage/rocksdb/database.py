@@ -7,7 +7,16 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import TypeVar, cast
 
-from rocksdict import BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+)
 
 from minori.errors import DataDirectoryBroken, StoreFailed
 from minori.storage.rocksdb import keys
@@ -42,6 +51,8 @@ class Database:
     def __init__(self, folder: Path) -> None:
         """Open, or make, the database in `folder`. Raises `DataDirectoryBroken`."""
         self.folder = folder
+        self._once = ReadOptions()
+        self._once.fill_cache(False)  # type: ignore[call-arg]  # its stub forgets the argument
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._rdict = Rdict(str(folder), _tuning())
@@ -90,12 +101,24 @@ class Database:
 
         return _read(scan)
 
-    def items(self, first: bytes, last: bytes, limit: int | None = None) -> list[tuple[bytes, bytes]]:
-        """All keys from `first` to `last`, both included, with their values; or at most `limit` of them."""
+    def items(self, first: bytes, last: bytes) -> list[tuple[bytes, bytes]]:
+        """All keys from `first` to `last`, both included, with their values."""
 
         def scan() -> list[tuple[bytes, bytes]]:
             found = cast("Iterator[tuple[bytes, bytes]]", self._rdict.items(from_key=first))
-            return list(takewhile(lambda item: item[0] <= last, islice(found, limit)))
+            return list(takewhile(lambda item: item[0] <= last, found))
+
+        return _read(scan)
+
+    def items_once(self, first: bytes, last: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """The same, at most `limit` of them, past its cache: for whoever keeps himself what is asked for again."""
+
+        def scan() -> list[tuple[bytes, bytes]]:
+            found = cast("Iterator[tuple[bytes, bytes]]", self._rdict.items(from_key=first, read_opt=self._once))
+            items = list(islice(found, limit))
+            while items and items[-1][0] > last:
+                del items[-1]
+            return items
 
         return _read(scan)
 

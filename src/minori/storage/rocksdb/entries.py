@@ -138,7 +138,7 @@ class RocksDBEntryStore(EntryStore):
         )
         found = reading.read(first, last)
         if is_newest and not found.has_blocks:
-            self._recent.keep(prefix, found.rows(b""), whole=first == 0 and not reading.is_over)
+            self._recent.keep(prefix, found.rows(b""), found.last_time if reading.is_over else first)
         # Over the limit, or cut for its bytes.
         has_more = found.count > span.limit or reading.is_over
         found.cut(span.limit)

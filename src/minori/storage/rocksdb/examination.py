@@ -44,7 +44,7 @@ class RocksDBEntryExamination(EntryExamination):
 
     async def examine(self, after: bytes | None, limit: int) -> Examined:
         """See `EntryExamination.examine`."""
-        found = self._database.items(b"" if after is None else after + b"\0", _BEHIND_ALL, limit)
+        found = self._database.items_once(b"" if after is None else after + b"\0", _BEHIND_ALL, limit)
         look = _Look(self._database, self._blocks)
         for key, value in found:
             look.at(key, value)

@@ -9,6 +9,7 @@ from typing import Final
 
 from minori.codec.block import Block
 from minori.codec.entry import is_entry, row_time
+from minori.model.entry import MAX_TIME
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.blocks import Blocks
 from minori.storage.rocksdb.database import Database
@@ -76,13 +77,15 @@ class Reading:
 
     def _rows(self, first: int, last: int) -> tuple[list[bytes], int, int]:
         """Rows and tombstones in the order of reading, and the first and last time of which they are all."""
-        beyond = max(first, self._extent.blocks_until)
-        if self._recent is not None and self._descending and beyond <= last:
-            kept = self._recent.rows(self._prefix, beyond, last)
-            if kept is not None:
-                return kept, beyond, last
         if last < self._extent.rows_from:
             return [], first, last
+        beyond = max(first, self._extent.blocks_until)
+        if self._recent is not None and self._descending and beyond <= last:
+            newest = self._recent.rows(self._prefix, beyond, last)
+            if newest is None:
+                newest = self._read_newest(self._recent, beyond, last)
+            if newest is not None:
+                return newest, beyond, last
         if not self._descending and first < self._extent.rows_from:
             return [], first, self._extent.rows_from - 1
         want = self._want - self.found.count
@@ -104,6 +107,20 @@ class Reading:
         end = row_time(rows[-1])
         return (rows, end, last) if self._descending else (rows, first, end)
 
+    def _read_newest(self, recent: Recent, beyond: int, last: int) -> list[bytes] | None:
+        """Those newest first that `recent` lacked: all rows behind the blocks are read, and kept there.
+
+        `None` if they are large, or not all are wanted: of what a dashboard asks for no more is kept than it needs.
+        """
+        since = self._extent.blocks_until
+        if self._extent.rows >= self._want - self.found.count:
+            return None
+        newest = self._all_rows(max(since, self._extent.rows_from), MAX_TIME)
+        if newest is None:
+            return None
+        recent.keep(self._prefix, newest, since)
+        return newest[bisect_left(newest, -last, key=_age) : bisect_right(newest, -beyond, key=_age)]
+
     def _all_rows(self, first: int, last: int) -> list[bytes] | None:
         """All rows and tombstones from `first` to `last`, newest first; `None` if they are too large together."""
         count = self._extent.rows + 1
@@ -123,22 +140,23 @@ class Reading:
             if rows:
                 before, among, rows = self._parted(rows, block)
                 self.found.add_rows(before)
-            self._add(block, among, *block.span(low, high))
+            begin, end = block.span(low, high)
+            if among:
+                self._add_merged(block, among, begin, end)
+            elif self._descending:
+                self.found.add_block(block, begin, end)
+            else:
+                self.found.add_rows(block.rows(begin, end)[::-1])
             if self.is_over:
                 # The rows that are left are beyond this block.
                 return
         self.found.add_rows([row for row in rows if is_entry(row)])
 
-    def _add(self, block: Block, among: list[bytes], begin: int, end: int) -> None:
-        if among:
-            by_time = {row_time(row): row for row in block.rows(begin, end)}
-            by_time.update((row_time(row), row) for row in among)
-            times = sorted(by_time, reverse=self._descending)
-            self.found.add_rows([by_time[time] for time in times if is_entry(by_time[time])])
-        elif self._descending:
-            self.found.add_block(block, begin, end)
-        else:
-            self.found.add_rows(block.rows(begin, end)[::-1])
+    def _add_merged(self, block: Block, among: list[bytes], begin: int, end: int) -> None:
+        by_time = {row_time(row): row for row in block.rows(begin, end)}
+        by_time.update((row_time(row), row) for row in among)
+        times = sorted(by_time, reverse=self._descending)
+        self.found.add_rows([by_time[time] for time in times if is_entry(by_time[time])])
 
     def _parted(self, rows: list[bytes], block: Block) -> tuple[list[bytes], list[bytes], list[bytes]]:
         """The rows before a block, those among its times, and those beyond it, in the order of reading."""

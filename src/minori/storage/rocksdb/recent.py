@@ -1,6 +1,7 @@
 """The newest rows of the resources that are asked for them, kept in memory as they are stored.
 
-A dashboard asks for the newest entries again and again, and each time RocksDB would open an iterator.
+A dashboard asks for the newest entries again and again, and each time RocksDB would open an iterator; a range that
+reaches beyond all blocks is read again, too.
 """
 
 from bisect import bisect_left, bisect_right
@@ -26,16 +27,16 @@ LEFT = 0.75
 
 
 class _Run:
-    """The newest rows of one resource, oldest first; `whole` if there are no others."""
+    """The newest rows of one resource, oldest first: all there are from `since` on. `size` counts its overhead."""
 
-    __slots__ = ("newest", "oldest", "rows", "size", "whole")
+    __slots__ = ("newest", "oldest", "rows", "since", "size")
 
-    def __init__(self, rows: list[bytes], *, whole: bool) -> None:
+    def __init__(self, rows: list[bytes], since: int, size: int) -> None:
         self.rows = rows
         self.oldest = row_time(rows[0])
         self.newest = row_time(rows[-1])
-        self.size = sum(map(len, rows)) + RUN_OVERHEAD
-        self.whole = whole
+        self.since = since
+        self.size = size
 
     def add(self, time: int, row: bytes, largest: int) -> None:
         self.rows.append(row)
@@ -47,8 +48,7 @@ class _Run:
                 self.size -= len(self.rows[gone])
                 gone += 1
             del self.rows[:gone]
-            self.oldest = row_time(self.rows[0])
-            self.whole = False
+            self.since = self.oldest = row_time(self.rows[0])
 
     def places(self, first: int, last: int) -> tuple[int, int]:
         begin = bisect_left(self.rows, first, key=row_time) if first > self.oldest else 0
@@ -76,7 +76,7 @@ class Recent:
             return None
         low, end = run.places(first, last)
         begin = end - limit
-        if begin < 1 and first < run.oldest and not run.whole:
+        if begin < 1 and first < run.since:
             return None
         self._runs.move_to_end(prefix)
         begin = max(begin, low)
@@ -87,21 +87,25 @@ class Recent:
     def rows(self, prefix: bytes, first: int, last: int) -> list[bytes] | None:
         """All rows from `first` to `last`, newest first; `None` if they are not all here."""
         run = self._runs.get(prefix)
-        if run is None or (first < run.oldest and not run.whole):
+        if run is None or first < run.since:
             return None
         self._runs.move_to_end(prefix)
         begin, end = run.places(first, last)
         return run.rows[begin:end][::-1]
 
-    def keep(self, prefix: bytes, rows: Sequence[bytes], *, whole: bool) -> None:
-        """Keep what a scan found from a resource's newest row on, as far as may be; `whole` if it found all."""
-        sizes = accumulate(map(len, rows))
-        fit = sum(1 for _ in takewhile(lambda size: size + RUN_OVERHEAD <= self._largest_run, sizes))
-        if not fit:
+    def keep(self, prefix: bytes, rows: Sequence[bytes], since: int) -> None:
+        """Keep rows, newest first, as far as may be. They are all that there are from the time `since` on."""
+        kept, size = rows, sum(map(len, rows)) + RUN_OVERHEAD
+        if size > self._largest_run:
+            sizes = accumulate(map(len, rows), initial=RUN_OVERHEAD)
+            *_, size = taken = list(takewhile(lambda size: size <= self._largest_run, sizes))
+            kept = rows[: len(taken) - 1]
+        if not kept:
             return
         self.forget(prefix)
-        run = self._runs[prefix] = _Run(list(reversed(rows[:fit])), whole=whole and fit == len(rows))
-        self._size += run.size
+        since = since if kept is rows else row_time(kept[-1])
+        self._runs[prefix] = _Run(list(reversed(kept)), since, size)
+        self._size += size
         while self._size > self._kept:
             self._size -= self._runs.popitem(last=False)[1].size
 
