@@ -98,7 +98,11 @@ class Interrupted:
         self._reached += changes
         self.slices += self._seals
         self._crash(*self._states[self._reached])
-        end = start + self._chance.randrange(_place(log) - start)
+        written = _place(log) - start
+        if not written:
+            # It went into a new log, and what that one held before, nobody has kept.
+            return
+        end = start + self._chance.randrange(written)
         cut = self._crash(*before)
         # Behind it is what the log held before: nothing, or records of an older one.
         (cut / log.name).write_bytes(log.read_bytes()[:end] + held[end:])
