@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Self
@@ -28,7 +29,7 @@ from minori.storage.contract.entry_story import Watcher
 from minori.storage.memory.entries import MemoryEntryStore
 from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.entries import RocksDBEntryStore, open_entries
-from minori.storage.rocksdb.log import descriptor_of
+from minori.storage.rocksdb.log import descriptors_of
 from minori.storage.rocksdb.sealing import SEALING, Sealing
 from minori.storage.rocksdb.tail import Tail
 
@@ -91,18 +92,20 @@ class Interrupted:
     def write(self, batch: WriteBatch) -> None:
         """Write, and keep what a kill right after it leaves, or one that cuts it short."""
         log = max(self._folder.glob("[0-9]*.log"))
-        held, start = log.read_bytes(), _place(log)
-        before = self._states[self._reached]
-        changes = not self._seals and not batch.is_empty()
-        self._write(batch)
-        self._reached += changes
-        self.slices += self._seals
-        self._crash(*self._states[self._reached])
-        written = _place(log) - start
+        # Held over the write: who opens the log after it may find that it is written no more.
+        with _held(log) as places:
+            held, starts = log.read_bytes(), places()
+            before = self._states[self._reached]
+            changes = not self._seals and not batch.is_empty()
+            self._write(batch)
+            self._reached += changes
+            self.slices += self._seals
+            self._crash(*self._states[self._reached])
+            written = [(start, end) for start, end in zip(starts, places(), strict=True) if start < end]
         if not written:
             # It went into a new log, and what that one held before, nobody has kept.
             return
-        end = start + self._chance.randrange(written)
+        end = self._chance.randrange(*written[0])
         cut = self._crash(*before)
         # Behind it is what the log held before: nothing, or records of an older one.
         (cut / log.name).write_bytes(log.read_bytes()[:end] + held[end:])
@@ -151,13 +154,15 @@ def copied(live: Path, folder: Path) -> bool:
     return sorted(live.iterdir()) == names
 
 
-def _place(log: Path) -> int:
-    """How far a log is written."""
-    descriptor = descriptor_of(log)
+@contextmanager
+def _held(log: Path) -> Iterator[Callable[[], list[int]]]:
+    """What tells how far each descriptor has written that a log is or was written by, as long as they are held."""
+    descriptors = descriptors_of(log)
     try:
-        return os.lseek(descriptor, 0, os.SEEK_CUR)
+        yield lambda: [os.lseek(descriptor, 0, os.SEEK_CUR) for descriptor in descriptors]
     finally:
-        os.close(descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def write_over(store: RocksDBEntryStore, folder: Path) -> None:
@@ -290,5 +295,5 @@ def test_a_kill_after_any_write_or_within_it_leaves_all_that_was_written_before(
     folder: Path, chance: Random, rounds: int
 ) -> None:
     crashes, slices = asyncio.run(interrupt(folder, chance, rounds))
-    assert slices > rounds * STEPS // 4
+    assert slices > rounds, "next to nothing was sealed, so nothing was shown"
     assert crashes > 2 * slices

@@ -125,7 +125,8 @@ class Block:
     @cached_property
     def _ages(self) -> "array[int]":
         """The rows' times, negated, so that they ascend."""
-        return array("q", [-self._time_at(start) for start in self._starts[: self.count]])
+        text, lead = self.text, len(self.members) + len(_TIME)
+        return array("q", [-_number(text, start + lead) for start in self._starts[: self.count]])
 
     def _start(self, place: int) -> int:
         if place == 0:
@@ -171,7 +172,7 @@ class Block:
         while low < high:
             middle = guess if low <= guess < high else (low + high) // 2
             at = text.find(between, middle)
-            if at >= 0 and int(text[at + lead : text.index(b",", at + lead)]) > time:
+            if at >= 0 and _number(text, at + lead) > time:
                 low = at + 1
                 guess = low + step
             else:
@@ -183,8 +184,7 @@ class Block:
         return start
 
     def _time_at(self, start: int) -> int:
-        begin = start + len(self.members) + len(_TIME)
-        return int(self.text[begin : self.text.index(b",", begin)])
+        return _number(self.text, start + len(self.members) + len(_TIME))
 
 
 def pack_block(members: bytes, rows: Sequence[bytes]) -> bytes:
@@ -193,6 +193,10 @@ def pack_block(members: bytes, rows: Sequence[bytes]) -> bytes:
     # As many places as a row has bytes, about: what a row repeats is best taken from the one before.
     places = min((len(text) // len(rows)).bit_length(), MOST_PLACES)
     return _head.pack(len(rows), row_time(rows[0]), len(text)) + _compressor(places).compress(text)
+
+
+def _number(text: bytes, begin: int) -> int:
+    return int(text[begin : text.index(b",", begin)])
 
 
 @cache

@@ -33,8 +33,8 @@ class Watched(Database):
         self.read.append(_time(key))
         return super().get(key)
 
-    def items_once(self, first: bytes, last: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        found = super().items_once(first, last, limit)
+    def items_once(self, first: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        found = super().items_once(first, limit)
         self.read += [_time(key) for key, _ in found]
         return found
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from minori.model.entry import EntryWrite, Written
 from minori.storage.base import EntryStore, EntryStoreOptions, StoreStatus
 from minori.storage.contract.entry_story import METER, Watcher, add_one, arriving, contents, dated
 from minori.storage.rocksdb import database
+from minori.storage.rocksdb import log as log_module
 from minori.storage.rocksdb.entries import open_entries
 from minori.storage.rocksdb.log import LogFollower, SyncTask, SyncThread
 from minori.storage.rocksdb.sealing import Sealing
@@ -120,6 +122,11 @@ BOTH_WAYS = pytest.mark.parametrize("hand_in", [lambda store, write: store.put(w
 """A write handed in by `put`, and by `add`."""
 
 
+def options_in(folder: Path) -> str:
+    """What RocksDB notes of the options it was opened with last."""
+    return max(folder.glob("OPTIONS-*")).read_text("utf-8")
+
+
 async def open_at(folder: Path, watcher: Watcher | None = None) -> EntryStore:
     return await open_entries(f"rocksdb://{folder}", EntryStoreOptions(watcher or Watcher()))
 
@@ -198,7 +205,9 @@ class Logs:
         self._open[number].write(data)
 
     def end(self, number: int) -> None:
-        self._open.pop(number).close()
+        log = self._open.pop(number)
+        log.truncate()
+        log.close()
 
     def remove(self, number: int) -> None:
         self.end(number)
@@ -272,6 +281,84 @@ def test_a_batch_is_found_in_a_log_that_is_written_over_an_older_one(tmp_path: P
     logs.write(6, b"g", over=4)
     assert numbers(follower.written()) == [5, 6]
     follower.close()
+
+
+def test_a_log_is_followed_when_the_one_that_was_in_its_file_before_is_closed(
+    tmp_path: Path, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RocksDB closes it on another thread, maybe after the next one is begun."""
+    logs.write(3, b"longer than what comes")
+    logs.write(4, b"a")
+    follower = LogFollower(tmp_path)
+    monkeypatch.setattr(time, "sleep", lambda _: logs.end(3))
+    logs.write(5, b"b", over=3)
+    assert numbers(follower.written()) == [4, 5]
+    for data in (b"c", b"d"):
+        logs.write(5, data)
+        task = follower.written()
+        assert (numbers(task), task.folder) == ([5], None)
+    follower.close()
+
+
+@pytest.mark.parametrize("closed", ["before we look", "after"])
+@pytest.mark.parametrize("look", [LogFollower.written, LogFollower.noted])
+def test_a_log_that_is_cut_short_by_the_one_that_was_in_its_file_before_is_refused(
+    tmp_path: Path,
+    logs: Logs,
+    monkeypatch: pytest.MonkeyPatch,
+    look: Callable[[LogFollower], object],
+    closed: str,
+) -> None:
+    logs.write(3, b"short")
+    logs.write(4, b"a")
+    follower = LogFollower(tmp_path)
+    monkeypatch.setattr(time, "sleep", lambda _: logs.end(3))
+    logs.write(5, b"longer", over=3)
+    if closed == "before we look":
+        logs.end(3)
+    with pytest.raises(OSError, match="cut it short") as refused:
+        look(follower)
+    assert refused.value.errno == errno.EIO
+    follower.close()
+
+
+def test_a_log_whose_file_is_never_closed_by_the_one_before_is_refused(
+    tmp_path: Path, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "PAUSE_SECONDS", 0)
+    logs.write(3, b"a log")
+    logs.write(4, b"a")
+    follower = LogFollower(tmp_path)
+    logs.write(5, b"b", over=3)
+    with pytest.raises(OSError, match="does not close") as refused:
+        follower.written()
+    assert refused.value.errno == errno.EBUSY
+    follower.close()
+
+
+def test_our_own_descriptors_of_a_log_are_none_that_it_is_written_by(tmp_path: Path, logs: Logs) -> None:
+    logs.write(4, b"ab")
+    follower = LogFollower(tmp_path)
+    logs.write(5, b"c")
+    follower.noted()
+    logs.end(4)
+    logs.write(6, b"d", over=4)
+    # The first is still held, and its file is the last one's by now.
+    assert numbers(follower.written()) == [6, 5, 6]
+    follower.close()
+
+
+def test_logs_are_not_written_over_where_nothing_tells_of_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        await (await open_at(tmp_path)).close()
+
+    run(scenario())
+    assert "recycle_log_file_num=1" in options_in(tmp_path)
+    monkeypatch.setattr(log_module, "DESCRIPTORS", tmp_path / "nowhere")
+    run(scenario())
+    assert "recycle_log_file_num=0" in options_in(tmp_path)
 
 
 def test_a_log_that_nobody_writes_any_more_is_synced_and_newer_ones_are_looked_for(tmp_path: Path, logs: Logs) -> None:

@@ -155,12 +155,12 @@ class Blocks:
 
     def _packed(self, keys: list[bytes], kept: list[Block | None]) -> dict[bytes, bytes]:
         """What is not kept of these keys, between which there are no others, read at once."""
-        missing = [key for key, block in zip(keys, kept, strict=True) if block is None]
-        if len(missing) == 1:
+        missing = [place for place, block in enumerate(kept) if block is None]
+        begin, end = missing[0], missing[-1]
+        if begin == end:
             # A scan takes two or three times as long for one.
-            return {missing[0]: self._database.get(missing[0]) or b""}
-        low, high = sorted((missing[0], missing[-1]))
-        return dict(self._database.items_once(low, high, len(keys)))
+            return {keys[begin]: self._database.get(keys[begin]) or b""}
+        return dict(self._database.items_once(min(keys[begin], keys[end]), end - begin + 1))
 
     def _known(self, key: bytes) -> Block | None:
         block = self._blocks.get(key)

@@ -19,7 +19,7 @@ from rocksdict import (
 )
 
 from minori.errors import DataDirectoryBroken, StoreFailed
-from minori.storage.rocksdb import keys
+from minori.storage.rocksdb import keys, log
 
 CACHE_BYTES = 48 * 1024 * 1024
 MEMTABLE_BYTES = 16 * 1024 * 1024
@@ -110,15 +110,14 @@ class Database:
 
         return _read(scan)
 
-    def items_once(self, first: bytes, last: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """The same, at most `limit` of them, past its cache: for whoever keeps himself what is asked for again."""
+    def items_once(self, first: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """At most `limit` keys from `first` on, with their values, past the cache: for whoever keeps himself what is
+        asked for again.
+        """
 
         def scan() -> list[tuple[bytes, bytes]]:
             found = cast("Iterator[tuple[bytes, bytes]]", self._rdict.items(from_key=first, read_opt=self._once))
-            items = list(islice(found, limit))
-            while items and items[-1][0] > last:
-                del items[-1]
-            return items
+            return list(islice(found, limit))
 
         return _read(scan)
 
@@ -173,7 +172,8 @@ def _tuning() -> Options:
     options.set_bottommost_compression_type(DBCompressionType.zstd())
     options.set_max_open_files(OPEN_FILES)
     options.add_compact_on_deletion_collector_factory(REMOVALS_WITHIN, REMOVALS, REMOVALS_SHARE)
-    options.set_recycle_log_file_num(SPARE_LOGS)
+    # What makes it safe to write over a log is seen there (`log`).
+    options.set_recycle_log_file_num(SPARE_LOGS if log.DESCRIPTORS.is_dir() else 0)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(INFO_LOG_BYTES)
     return options

@@ -23,7 +23,6 @@ from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.metadata import UNCOUNTED, Extent, unpack_metadata
 from minori.storage.rocksdb.rows import category_key
 
-_BEHIND_ALL: Final = b"\xff"
 _LAST_FENCE: Final = keys.last_fence(b"")
 _FENCES: Final = 3
 """Keys among those of a resource's rows that are none: the fences before, behind, and where rows begin."""
@@ -44,7 +43,7 @@ class RocksDBEntryExamination(EntryExamination):
 
     async def examine(self, after: bytes | None, limit: int) -> Examined:
         """See `EntryExamination.examine`."""
-        found = self._database.items_once(b"" if after is None else after + b"\0", _BEHIND_ALL, limit)
+        found = self._database.items_once(b"" if after is None else after + b"\0", limit)
         look = _Look(self._database, self._blocks)
         for key, value in found:
             look.at(key, value)

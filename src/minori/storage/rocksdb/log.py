@@ -15,21 +15,32 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
 * A log that is in tables by now is written over by a later one (`database.SPARE_LOGS`), which spares each sync the
   inode: the file has its size and its place on the disk already. So what was written last shows not in the size but in
   the place of RocksDB's own descriptor, which a duplicate shares.
+* RocksDB may write a log over another's file before it has closed that, which cuts the file to the older log's length.
+  So nothing is confirmed from a new log until its file is written by one descriptor alone, and has all that was
+  written. Until then no more than one batch is in it, which only a file cut short before would not hold.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from errno import EBUSY, EIO
 from fcntl import F_GETFL, fcntl
 from pathlib import Path
 from queue import SimpleQueue
 
 from msgspec import Struct
 
-_DESCRIPTORS = Path("/proc/self/fd")
+DESCRIPTORS = Path("/proc/self/fd")
+
+LOOKS = 5000
+PAUSE_SECONDS = 0.001
+"""How often, and how long after one another, we look whether RocksDB has closed an older log (our choice). It is about
+to, so the loop waits, as it does for RocksDB's writes.
+"""
 
 
 class SyncTask(Struct, frozen=True):
@@ -58,46 +69,62 @@ class LogFollower:
         self._is_new = True
         self._number, self._end = -1, 0
         self._logs: list[int] = []
+        self._given = 1
         # Opened now, since descriptors may be short by the first write.
         self._follow(max(self._numbers()))
 
     def written(self) -> SyncTask:
         """What is to be synced after a batch has been written; what was given before has been."""
-        self._close(self._logs[:-1])
-        del self._logs[:-1]
-        end = _place(self._logs[-1])
-        if end > self._end:
-            self._end = end
-            task = SyncTask(self._logs, self._folder if self._is_new else None)
-        else:
-            self._follow(self._number + 1)
-            task = SyncTask(self._logs, self._folder)
-        self._is_new = False
-        return task
+        self._close(self._logs[: self._given - 1])
+        del self._logs[: self._given - 1]
+        self._look()
+        self._given = len(self._logs)
+        is_new, self._is_new = self._is_new, False
+        return SyncTask(tuple(self._logs), self._folder if is_new else None)
 
     def noted(self) -> None:
-        """Take in that something was written beside the batches: it is no sign of where the next batch goes."""
-        self._end = max(self._end, _place(self._logs[-1]))
+        """Take in that something was written beside the batches; the next of them has it synced."""
+        self._look()
 
     def close(self) -> None:
         """Let go of the descriptors."""
         self._close(self._logs)
         os.close(self._folder)
 
+    def _look(self) -> None:
+        """See where the last write went: into the newest log we know, or else into a newer one."""
+        end = _place(self._logs[-1])
+        if end > self._end:
+            self._end = end
+        else:
+            self._follow(self._number + 1)
+            self._is_new = True
+
     def _follow(self, first: int) -> None:
         """Open every log file from that number on, if there is one, beside the one before.
 
         The batch is in one of them, and seldom there are several. One that is gone is in a table by now, synced.
         """
-        opened: dict[int, int] = {}
-        while not opened and (newer := [number for number in self._numbers() if number >= first]):
+        while self._number < first and (newer := [number for number in self._numbers() if number >= first]):
             for number in sorted(newer):
                 with suppress(FileNotFoundError):
-                    opened[number] = descriptor_of(self._path / f"{number:06}.log")
-        if opened:
-            self._number = max(opened)
-            self._logs += opened.values()
+                    self._logs.append(self._opened(self._path / f"{number:06}.log"))
+                    self._number = number
         self._end = _place(self._logs[-1])
+
+    def _opened(self, log: Path) -> int:
+        """A descriptor of a log that is written by one alone, and is whole."""
+        for _ in range(LOOKS):
+            descriptors = descriptors_of(log, but=self._logs)
+            if len(descriptors) == 1:
+                if _place(descriptors[0]) > os.fstat(descriptors[0]).st_size:
+                    raise OSError(
+                        EIO, "RocksDB cut it short as it closed the log that was in this file before", str(log)
+                    )
+                return descriptors[0]
+            self._close(descriptors)
+            time.sleep(PAUSE_SECONDS)
+        raise OSError(EBUSY, "RocksDB does not close the log that was in this file before", str(log))
 
     def _numbers(self) -> list[int]:
         numbers = [int(path.stem) for path in self._path.glob("[0-9]*.log")]
@@ -106,24 +133,31 @@ class LogFollower:
         return numbers
 
     @staticmethod
-    def _close(logs: Sequence[int]) -> None:
-        for log in logs:
-            os.close(log)
+    def _close(descriptors: Sequence[int]) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def descriptor_of(log: Path) -> int:
-    """A duplicate of the descriptor that a log is written by, or one to read it if nobody writes it any more."""
+def descriptors_of(log: Path, but: Sequence[int] = ()) -> list[int]:
+    """Duplicates of the descriptors that a log's file is open by for writing, but for those; if there are none, one to
+    read it.
+    """
     reading = os.open(log, os.O_RDONLY)
-    for number in [int(entry.name) for entry in _DESCRIPTORS.glob("[0-9]*")]:
-        # A descriptor may be closed meanwhile, and its number be another file's: what counts is what was duplicated.
+    writing = []
+    for number in {int(entry.name) for entry in DESCRIPTORS.glob("[0-9]*")} - set(but):
+        # A descriptor may be closed meanwhile, and its number be another file's, or a duplicate's of ours: what counts
+        # is what was duplicated.
         with suppress(OSError):
-            if _writes(number, reading):
-                writing = os.dup(number)
-                if _writes(writing, reading):
-                    os.close(reading)
-                    return writing
-                os.close(writing)
-    return reading
+            if number not in writing and _writes(number, reading):
+                descriptor = os.dup(number)
+                if _writes(descriptor, reading):
+                    writing.append(descriptor)
+                else:
+                    os.close(descriptor)
+    if not writing:
+        return [reading]
+    os.close(reading)
+    return writing
 
 
 def _writes(descriptor: int, log: int) -> bool:
