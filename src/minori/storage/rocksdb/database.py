@@ -172,7 +172,7 @@ def _tuning() -> Options:
     options.set_bottommost_compression_type(DBCompressionType.zstd())
     options.set_max_open_files(OPEN_FILES)
     options.add_compact_on_deletion_collector_factory(REMOVALS_WITHIN, REMOVALS, REMOVALS_SHARE)
-    # What makes it safe to write over a log is seen there (`log`).
+    # Whether RocksDB still holds the older log shows nowhere else, and without that it is not safe (`log`).
     options.set_recycle_log_file_num(SPARE_LOGS if log.DESCRIPTORS.is_dir() else 0)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(INFO_LOG_BYTES)

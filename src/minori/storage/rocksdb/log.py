@@ -17,7 +17,7 @@ every connection. Here a commit is written without RocksDB's own sync, and a thr
   the place of RocksDB's own descriptor, which a duplicate shares.
 * RocksDB may write a log over another's file before it has closed that, which cuts the file to the older log's length.
   So nothing is confirmed from a new log until its file is written by one descriptor alone, and has all that was
-  written. Until then no more than one batch is in it, which only a file cut short before would not hold.
+  written; before that nothing more is written either.
 * A new log file's name is made durable by syncing its folder, before the first confirmation from it.
 * The next batch is written only after the last sync has succeeded, so an older log is never behind.
 """
@@ -77,28 +77,24 @@ class LogFollower:
         """What is to be synced after a batch has been written; what was given before has been."""
         self._close(self._logs[: self._given - 1])
         del self._logs[: self._given - 1]
-        self._look()
+        self.noted()
         self._given = len(self._logs)
         is_new, self._is_new = self._is_new, False
         return SyncTask(tuple(self._logs), self._folder if is_new else None)
 
     def noted(self) -> None:
-        """Take in that something was written beside the batches; the next of them has it synced."""
-        self._look()
-
-    def close(self) -> None:
-        """Let go of the descriptors."""
-        self._close(self._logs)
-        os.close(self._folder)
-
-    def _look(self) -> None:
-        """See where the last write went: into the newest log we know, or else into a newer one."""
+        """Take in that something was written, beside the batches too: into the newest log we know, or a newer one."""
         end = _place(self._logs[-1])
         if end > self._end:
             self._end = end
         else:
             self._follow(self._number + 1)
             self._is_new = True
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        self._close(self._logs)
+        os.close(self._folder)
 
     def _follow(self, first: int) -> None:
         """Open every log file from that number on, if there is one, beside the one before.
@@ -113,11 +109,12 @@ class LogFollower:
         self._end = _place(self._logs[-1])
 
     def _opened(self, log: Path) -> int:
-        """A descriptor of a log that is written by one alone, and is whole."""
+        """A descriptor of a log, once it is written by one alone; raises `OSError` if it is not whole then."""
         for _ in range(LOOKS):
             descriptors = descriptors_of(log, but=self._logs)
             if len(descriptors) == 1:
                 if _place(descriptors[0]) > os.fstat(descriptors[0]).st_size:
+                    self._close(descriptors)
                     raise OSError(
                         EIO, "RocksDB cut it short as it closed the log that was in this file before", str(log)
                     )
