@@ -1,6 +1,7 @@
 """Messages of a real MQTT broker: what is stored, what is refused and where that is told, logins, TLS, floods."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from certificates import Authority, Pair
+from fault.needs import lacking
 from mosquitto import IMSI, TOPIC, Workshop, until
 from people import Caller, root
 from serving import Server
@@ -187,6 +189,8 @@ def test_a_wrong_password_is_told_once_without_it_and_tried_until_it_is_right(wo
 
 
 def allow(passwords: Path, user: str, password: str) -> None:
+    if shutil.which("mosquitto_passwd") is None:
+        lacking("mosquitto_passwd is missing; install it with apt-get install mosquitto")
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, user, password], check=True, capture_output=True)
 
 

@@ -80,6 +80,11 @@ class Block:
         return text
 
     @property
+    def is_without_gaps(self) -> bool:
+        """Whether it has a row of each millisecond from `oldest` to `newest`. Its head says it."""
+        return self.newest - self.oldest == self.count - 1
+
+    @property
     def members(self) -> bytes:
         """What stands in front of each row."""
         text = self.text

@@ -131,6 +131,10 @@ class GroupCommit:
         """Whether the next commit writes or removes the key."""
         return key in self._unwritten
 
+    def waiting_under(self, prefix: bytes) -> list[tuple[bytes, bytes | None]]:
+        """The keys under a prefix that the next commit writes, with their values, or removes, with `None`."""
+        return [(key, value) for key, value in self._unwritten.items() if key.startswith(prefix)]
+
     def confirmed(self, result: T, writes: int = 1) -> "Future[T]":
         """A future that gives `result` once all changes made so far are durable; `writes` is what it counts as."""
         future: Future[T] = self._loop.create_future()

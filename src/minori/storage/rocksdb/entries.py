@@ -25,6 +25,7 @@ from minori.storage.rocksdb.counter import Counter
 from minori.storage.rocksdb.counts import RocksDBEntryCounts
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.examination import RocksDBEntryExamination
+from minori.storage.rocksdb.free import FreeTimes
 from minori.storage.rocksdb.metadata import Extent, unpack_metadata
 from minori.storage.rocksdb.pages import Reading
 from minori.storage.rocksdb.recent import Recent
@@ -72,6 +73,7 @@ class RocksDBEntryStore(EntryStore):
         self._recent = recent
         self._blocks = blocks
         self._sealer = sealer
+        self._free = FreeTimes(database, blocks, commit)
         self.counts = RocksDBEntryCounts(database)
         self.retention: RocksDBEntryRetention = RocksDBEntryRetention(database, commit, tails, recent, blocks)
         self.examination = RocksDBEntryExamination(database, blocks)
@@ -249,8 +251,8 @@ class RocksDBEntryStore(EntryStore):
             tail.newest = max(tail.newest, time)
             return time, old
         candidate = time = tail.candidate(time)
-        while time <= tail.newest and self._entry(tail, time) is not None:
-            time += 1
+        if time <= tail.newest and self._entry(tail, time) is not None:
+            time = self._free.first(tail, time + 1)
         tail.taken(candidate, time)
         return time, None
 
