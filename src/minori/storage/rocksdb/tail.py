@@ -1,6 +1,7 @@
 """What the store remembers of a resource it has lately written to."""
 
 from collections import OrderedDict
+from functools import lru_cache
 
 import msgspec
 
@@ -15,10 +16,18 @@ EXTENTS = 10_000
 """How many resources are remembered with where their entries are because they were read (our choice)."""
 
 REMEMBERED = 40_000
-"""How many resources are remembered by default, about 700 bytes each; others are read from disk when written."""
+"""How many resources are remembered by default, about 800 bytes each; others are read from disk when written."""
 
+
+NAMES = 1_024
+"""Lists of attribute names of which there is one copy for all who have the same (our choice): devices of a kind do, and
+a list for each takes as much memory as the rest of a tail."""
+
+SHORT = 1_024
+"""The most bytes of such a list as it is stored; longer ones are not shared (our choice)."""
 
 _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+_shared_names = lru_cache(NAMES)(_decode_names)
 
 
 class Tail:
@@ -128,7 +137,8 @@ class Tails:
 
     def names(self, metadata_key: bytes) -> tuple[str, ...]:
         """The attribute names of the resource with this metadata key, as they are stored."""
-        return _decode_names(self._database.get(keys.names_key(metadata_key)) or b"[]")
+        stored = self._database.get(keys.names_key(metadata_key)) or b"[]"
+        return _shared_names(stored) if len(stored) <= SHORT else _decode_names(stored)
 
     def clear(self) -> None:
         """Forget all of them: what they say may not have been written."""
